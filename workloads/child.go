@@ -1,0 +1,192 @@
+// SPDX-License-Identifier: MIT
+
+package workloads
+
+import (
+	"errors"
+	"fmt"
+	"math"
+	"os"
+	"strings"
+
+	"golang.org/x/sys/unix"
+)
+
+const (
+	self      = "/proc/self/exe"
+	childName = "epbench-workload"
+	// childVariable holds the spec that a process is to be the root of.
+	childVariable = "EPBENCH_WORKLOAD"
+	// sitStill is its value in a process that only holds what it inherited.
+	sitStill = "sit still"
+)
+
+// The descriptors that every process of the tree has. A descendant's report is
+// a pipe to the root, on which it says that it is ready.
+const (
+	controlFD = 0
+	reportFD  = 1
+	errorFD   = 2
+)
+
+// childEnv is the whole environment of a child. GOMAXPROCS keeps the runtime
+// from holding the files of its cgroup open to follow its limits (Go 1.25),
+// GOGC from collecting garbage, on threads of its own, while the process is to
+// sit still.
+func childEnv(role string) []string {
+	return []string{childVariable + "=" + role, "GOMAXPROCS=1", "GOGC=off"}
+}
+
+// init takes over a child: main, and TestMain, are never reached.
+func init() {
+	switch role := os.Getenv(childVariable); role {
+	case "":
+	case sitStill:
+		descendant()
+	default:
+		root(role)
+	}
+}
+
+// root makes the workload, reports it, and sits still until its parent ends.
+func root(text string) {
+	t := &tree{}
+	err := func() error {
+		s, err := Parse(text)
+		if err != nil {
+			return err
+		}
+		b, err := makeWorkload(s)
+		if err != nil {
+			return err
+		}
+		if err := t.grow(s.Procs, b.descriptors); err != nil {
+			return err
+		}
+		return sendReport(reportFD, t, &b.record)
+	}()
+	if err == nil {
+		err = unix.Close(reportFD)
+	}
+	if err == nil {
+		awaitEnd()
+	}
+	t.fell()
+	if err != nil && !errors.Is(err, errCancelled) {
+		unix.Write(errorFD, []byte(err.Error()+"\n"))
+		unix.Exit(1)
+	}
+	unix.Exit(0)
+}
+
+func makeWorkload(s Spec) (*builder, error) {
+	// What the binary's other packages have opened when they were initialised.
+	if err := unix.CloseRange(errorFD+1, math.MaxUint32, 0); err != nil {
+		return nil, failed("close_range", err)
+	}
+	limit, err := descriptorLimit()
+	if err != nil {
+		return nil, err
+	}
+	lim := unix.Rlimit{Cur: uint64(limit), Max: uint64(limit)}
+	if err := unix.Setrlimit(unix.RLIMIT_NOFILE, &lim); err != nil {
+		return nil, failed("setrlimit", err)
+	}
+	b := &builder{spec: s, limit: limit}
+	return b, b.build()
+}
+
+// awaitEnd blocks until the parent closes its end of the control pipe, which
+// the kernel does for a parent that is killed.
+func awaitEnd() {
+	retry(func() (int, error) { return unix.Read(controlFD, make([]byte, 1)) })
+}
+
+// errCancelled ends a child whose parent does not want it any more.
+var errCancelled = errors.New("cancelled")
+
+// cancelled returns errCancelled if the parent has closed its end of the
+// control pipe. It looks at one step in many.
+func cancelled(step int) error {
+	if step%1024 != 0 {
+		return nil
+	}
+	control := []unix.PollFd{{Fd: controlFD, Events: unix.POLLIN}}
+	n, err := retry(func() (int, error) { return unix.Poll(control, 0) })
+	switch {
+	case err != nil:
+		return failed("poll", err)
+	case n > 0:
+		return errCancelled
+	}
+	return nil
+}
+
+// retry repeats a system call that a signal has interrupted; the Go runtime
+// sends itself some.
+func retry(f func() (int, error)) (int, error) {
+	for {
+		n, err := f()
+		if !errors.Is(err, unix.EINTR) {
+			return n, err
+		}
+	}
+}
+
+// duplicate returns the lowest free descriptor from lowest up, made to refer
+// to the file of fd.
+func duplicate(fd, lowest int) (int, error) {
+	dup, err := unix.FcntlInt(uintptr(fd), unix.F_DUPFD_CLOEXEC, lowest)
+	if err != nil {
+		return -1, failed("fcntl(F_DUPFD_CLOEXEC)", err)
+	}
+	return dup, nil
+}
+
+// replace makes number refer to the file of fd.
+func replace(fd, number int) error {
+	if err := unix.Dup3(fd, number, unix.O_CLOEXEC); err != nil {
+		return failed("dup3", err)
+	}
+	return nil
+}
+
+// advice says what to do about a system call's errno.
+var advice = []struct {
+	err  unix.Errno
+	call string // a prefix
+	text string
+}{
+	{unix.ENOSPC, "epoll_ctl", "raise fs.epoll.max_user_watches"},
+	{unix.EMFILE, "inotify_init1", "raise fs.inotify.max_user_instances"},
+	{unix.EMFILE, "", "the descriptor limit is too low: use fewer n, or shape=shared"},
+	{unix.ENFILE, "", "raise fs.file-max"},
+	{unix.ETOOMANYREFS, "sendmsg", "too many files in flight: use fewer n, or run as root"},
+	{unix.EADDRNOTAVAIL, "connect", "widen net.ipv4.ip_local_port_range, or use fewer n"},
+	{unix.ENETUNREACH, "connect", "bring the loopback interface up"},
+	{unix.EAFNOSUPPORT, "socket", "this kernel lacks the protocol: use another kind"},
+	{unix.ENOSYS, "", "this kernel lacks the call: use another kind"},
+	{unix.ENOMEM, "", "not enough memory: use fewer n"},
+	{unix.EAGAIN, "fork", "raise the limit of processes, or use fewer procs"},
+}
+
+// failed is the error of a system call, with what to do about it where that is
+// known: "ENOSPC from epoll_ctl: raise fs.epoll.max_user_watches".
+func failed(call string, err error) error {
+	var errno unix.Errno
+	if !errors.As(err, &errno) {
+		return fmt.Errorf("%s: %w", call, err)
+	}
+	for _, a := range advice {
+		if a.err == errno && strings.HasPrefix(call, a.call) {
+			return fmt.Errorf("%w from %s: %s", named{errno}, call, a.text)
+		}
+	}
+	return fmt.Errorf("%s: %w", call, err)
+}
+
+// named is an errno whose text is its name.
+type named struct{ unix.Errno }
+
+func (n named) Error() string { return unix.ErrnoName(n.Errno) }
+func (n named) Unwrap() error { return n.Errno }

@@ -1,0 +1,186 @@
+// SPDX-License-Identifier: MIT
+
+package workloads
+
+import (
+	"fmt"
+	"slices"
+	"strconv"
+	"strings"
+)
+
+// Spec says what a workload consists of. The zero value of a field stands for
+// its default.
+type Spec struct {
+	// Shape is how descriptors moved after registration; default inplace.
+	Shape string
+	// Kind is what the targets are; default eventfd.
+	Kind string
+	// N is the number of registrations; default 1000.
+	N int
+	// Epolls is the number of epoll instances that they are spread over;
+	// default 1. Every second one has two descriptors.
+	Epolls int
+	// Idle is the number of descriptors that are of the same kind and
+	// registered nowhere, made between the targets; default 0.
+	Idle int
+	// Procs is the number of processes; default 1.
+	//
+	// With more, the root starts the others once everything is registered, and
+	// each descriptor (of targets, epoll instances and idle files alike) is
+	// then held by all of them, by the root alone, by one descendant alone, by
+	// all descendants, or by the root and the last descendant, in turn.
+	Procs int
+}
+
+// The shapes: what became of a target's descriptor after EPOLL_CTL_ADD.
+const (
+	shapeInplace = "inplace" // nothing: the tfd still names the file
+	shapeMoved   = "moved"   // dup'ed to another number and closed; the tfd is free or names another file
+	shapeReused  = "reused"  // 4 to 8 files registered one after another under one tfd, which names the last
+	shapeShared  = "shared"  // few files, each registered under many numbers, which are closed again
+	shapeClosed  = "closed"  // in flight in a unix socket's queue: alive, and without a descriptor anywhere
+)
+
+// Shapes returns the names of all shapes.
+func Shapes() []string {
+	return []string{shapeInplace, shapeMoved, shapeReused, shapeShared, shapeClosed}
+}
+
+// Kinds returns the names of all kinds.
+//
+// Of pipe, unix and tcp, both ends are targets, one after the other; the end
+// that an odd count leaves over stays open and unregistered. Of inotify, a
+// workload has 16 instances at most (fs.inotify.max_user_instances is 128 by
+// default, for everything a user runs), which take turns under different
+// descriptors. Of epoll, the targets are empty instances. Kind mixed goes
+// through all the others in turn.
+func Kinds() []string {
+	return append(slices.Clone(plainKinds), kindMixed)
+}
+
+// axis is a numeric key of a spec.
+type axis struct {
+	name          string
+	min, max, def int
+	of            func(*Spec) *int
+}
+
+var axes = []axis{
+	{"n", 1, 10_000_000, 1000, func(s *Spec) *int { return &s.N }},
+	{"epolls", 1, 100_000, 1, func(s *Spec) *int { return &s.Epolls }},
+	{"idle", 0, 10_000_000, 0, func(s *Spec) *int { return &s.Idle }},
+	{"procs", 1, 1000, 1, func(s *Spec) *int { return &s.Procs }},
+}
+
+// Parse reads a spec such as
+//
+//	shape=moved,kind=eventfd,n=10000,epolls=4,idle=1000,procs=2
+//
+// in which every key may be left out. The error names what is allowed.
+func Parse(text string) (Spec, error) {
+	var s Spec
+	if text == "" {
+		return s.withDefaults(), nil
+	}
+	seen := map[string]bool{}
+	for field := range strings.SplitSeq(text, ",") {
+		key, value, ok := strings.Cut(field, "=")
+		if !ok {
+			return Spec{}, fmt.Errorf("workload %q: %q is not key=value (keys: %s)", text, field, keys())
+		}
+		if seen[key] {
+			return Spec{}, fmt.Errorf("workload %q: key %q is given twice", text, key)
+		}
+		seen[key] = true
+		if err := s.set(key, value); err != nil {
+			return Spec{}, fmt.Errorf("workload %q: %w", text, err)
+		}
+	}
+	return s.withDefaults(), nil
+}
+
+// set sets one field from its text.
+func (s *Spec) set(key, value string) error {
+	switch key {
+	case "shape":
+		s.Shape = value
+		return checkName("shape", value, Shapes())
+	case "kind":
+		s.Kind = value
+		return checkName("kind", value, Kinds())
+	}
+	for _, a := range axes {
+		if a.name != key {
+			continue
+		}
+		v, err := strconv.Atoi(value)
+		if err != nil || v < a.min || v > a.max {
+			return a.error(value)
+		}
+		*a.of(s) = v
+		return nil
+	}
+	return fmt.Errorf("unknown key %q (keys: %s)", key, keys())
+}
+
+// check validates a spec that has its defaults.
+func (s Spec) check() error {
+	if err := checkName("shape", s.Shape, Shapes()); err != nil {
+		return fmt.Errorf("workload: %w", err)
+	}
+	if err := checkName("kind", s.Kind, Kinds()); err != nil {
+		return fmt.Errorf("workload: %w", err)
+	}
+	for _, a := range axes {
+		if v := *a.of(&s); v < a.min || v > a.max {
+			return fmt.Errorf("workload: %w", a.error(strconv.Itoa(v)))
+		}
+	}
+	return nil
+}
+
+func (a axis) error(value string) error {
+	return fmt.Errorf("%s=%s is not a number from %d to %d", a.name, value, a.min, a.max)
+}
+
+func checkName(key, value string, allowed []string) error {
+	if slices.Contains(allowed, value) {
+		return nil
+	}
+	return fmt.Errorf("unknown %s %q (%ss: %s)", key, value, key, strings.Join(allowed, ", "))
+}
+
+func keys() string {
+	names := []string{"shape", "kind"}
+	for _, a := range axes {
+		names = append(names, a.name)
+	}
+	return strings.Join(names, ", ")
+}
+
+func (s Spec) withDefaults() Spec {
+	if s.Shape == "" {
+		s.Shape = shapeInplace
+	}
+	if s.Kind == "" {
+		s.Kind = kindEventfd
+	}
+	for _, a := range axes {
+		if v := a.of(&s); *v == 0 {
+			*v = a.def
+		}
+	}
+	return s
+}
+
+// String formats s with every key, in the form that Parse reads.
+func (s Spec) String() string {
+	s = s.withDefaults()
+	var b strings.Builder
+	fmt.Fprintf(&b, "shape=%s,kind=%s", s.Shape, s.Kind)
+	for _, a := range axes {
+		fmt.Fprintf(&b, ",%s=%d", a.name, *a.of(&s))
+	}
+	return b.String()
+}

@@ -1,0 +1,204 @@
+// SPDX-License-Identifier: MIT
+
+// Package workloads starts real processes whose epoll registrations are known,
+// so that what a method dumps can be compared with what is there.
+//
+// A workload is this same binary, started once more and taken over before its
+// main function: any program or test binary that imports the package can start
+// one. The child makes its descriptors with plain system calls, so that the Go
+// runtime opens none of its own among them, reports what it did, and then sits
+// blocked in read(2) on a pipe whose other end its parent holds. When the
+// parent closes that end, or dies in whatever way, the child ends too.
+//
+// The ground truth is the record of the system calls that the child made and
+// of their results, never of what procfs says about it. There is one
+// exception: nothing but fdinfo tells whether the kernel keeps EPOLLWAKEUP
+// (see keepsWakeup), so the child asks about that one bit, on an epoll instance
+// that is gone before the workload is made.
+//
+// What a workload consists of is a function of its Spec and of the descriptor
+// limit: two runs have the same ground truth but for the PIDs.
+package workloads
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"os/exec"
+	"runtime"
+	"strings"
+	"sync"
+	"syscall"
+	"time"
+
+	"epbench"
+
+	"golang.org/x/sys/unix"
+)
+
+// Workload is a live process, or process tree, that sits still.
+type Workload struct {
+	Spec Spec
+	// PIDs are the processes of the tree. The first is the root, the others
+	// are descendants of it. A descendant's PID may be lower than the root's.
+	PIDs []int
+	// Epolls are the epoll instances that hold the registrations, each by its
+	// lowest descriptor in the tree, in ascending order. The nested instances
+	// of kind epoll are targets, hold no registrations, and are not in here.
+	Epolls []epbench.Ref
+	// Truth is every registration of the tree in canonical form.
+	Truth []epbench.Registration
+
+	cmd     *exec.Cmd
+	control *os.File // closing it ends the tree
+	stderr  bytes.Buffer
+	ended   chan struct{} // closed when no process of the tree is left
+	exit    error         // of the root, valid once ended is closed
+	close   func() error
+	detach  func() bool // stops watching the context
+}
+
+// Start starts the workload s, of which zero fields take their defaults, and
+// returns once it sits still. It ends when it is closed, when ctx is done or
+// when this process ends.
+//
+// The errors are of one line, and say what to change: a descriptor limit or a
+// kernel limit that is too low names the limit and the axis of the spec. On
+// error no process is left.
+func Start(ctx context.Context, s Spec) (*Workload, error) {
+	s = s.withDefaults()
+	if err := s.check(); err != nil {
+		return nil, err
+	}
+	w, err := start(ctx, s)
+	if err != nil {
+		return nil, fmt.Errorf("workload %v: %w", s, err)
+	}
+	return w, nil
+}
+
+func start(ctx context.Context, s Spec) (*Workload, error) {
+	if err := ctx.Err(); err != nil {
+		return nil, err
+	}
+	limit, err := descriptorLimit()
+	if err != nil {
+		return nil, err
+	}
+	if err := s.fits(limit); err != nil {
+		return nil, err
+	}
+	w := &Workload{Spec: s, ended: make(chan struct{})}
+	w.close = sync.OnceValue(w.end)
+	report, err := w.launch()
+	if err != nil {
+		return nil, err
+	}
+	defer report.Close()
+	w.detach = context.AfterFunc(ctx, func() { w.close() })
+	if err := readReport(report, w); err != nil {
+		endErr := w.Close()
+		switch {
+		case ctx.Err() != nil:
+			return nil, ctx.Err()
+		case endErr != nil:
+			return nil, endErr
+		}
+		return nil, err
+	}
+	return w, nil
+}
+
+// launch starts the root process and returns the pipe that it reports to.
+func (w *Workload) launch() (*os.File, error) {
+	controlR, controlW, err := blockingPipe("control")
+	if err != nil {
+		return nil, err
+	}
+	defer controlR.Close()
+	reportR, reportW, err := blockingPipe("report")
+	if err != nil {
+		controlW.Close()
+		return nil, err
+	}
+	defer reportW.Close()
+
+	w.control = controlW
+	w.cmd = &exec.Cmd{
+		Path:   self,
+		Args:   []string{childName},
+		Env:    childEnv(w.Spec.String()),
+		Stdin:  controlR,
+		Stdout: reportW,
+		Stderr: &w.stderr,
+		// A group of its own keeps a terminal's Ctrl-C from ending the tree
+		// under the eyes of the process that dumps it, and lets kill(2) reach
+		// the whole tree.
+		SysProcAttr: &syscall.SysProcAttr{Setpgid: true, Pdeathsig: syscall.SIGKILL},
+	}
+	started := make(chan error)
+	go w.startAndWait(started)
+	if err := <-started; err != nil {
+		controlW.Close()
+		reportR.Close()
+		return nil, fmt.Errorf("starting the child: %w", err)
+	}
+	return reportR, nil
+}
+
+// startAndWait starts the child and stays for as long as it lives, on one
+// thread: the parent death signal is sent when the *thread* that forked ends
+// (prctl(2), PR_SET_PDEATHSIG).
+func (w *Workload) startAndWait(started chan<- error) {
+	runtime.LockOSThread()
+	defer runtime.UnlockOSThread()
+	err := w.cmd.Start()
+	started <- err
+	if err != nil {
+		return
+	}
+	// Wait also waits for the end of the child's standard error, which every
+	// process of the tree holds open.
+	w.exit = w.cmd.Wait()
+	close(w.ended)
+}
+
+// Close ends the workload and returns when no process of it is left. It may
+// be called repeatedly. If the workload had ended before, and not because its
+// context was done, the error says how.
+func (w *Workload) Close() error {
+	w.detach()
+	return w.close()
+}
+
+func (w *Workload) end() error {
+	w.control.Close()
+	// A tree that something has stopped does not see the end of the pipe.
+	const grace = 5 * time.Second
+	select {
+	case <-w.ended:
+	case <-time.After(grace):
+		unix.Kill(-w.cmd.Process.Pid, unix.SIGKILL)
+		<-w.ended
+		return nil
+	}
+	if w.exit == nil {
+		return nil
+	}
+	if text := strings.TrimSpace(w.stderr.String()); text != "" {
+		return errors.New(text)
+	}
+	return fmt.Errorf("the child ended early: %w", w.exit)
+}
+
+// blockingPipe returns a pipe that the runtime's poller keeps its hands off:
+// whether reads block belongs to the open file, which the child shares.
+func blockingPipe(name string) (r, w *os.File, err error) {
+	var p [2]int
+	if err := unix.Pipe2(p[:], unix.O_CLOEXEC); err != nil {
+		return nil, nil, fmt.Errorf("making the %s pipe: %w", name, err)
+	}
+	return os.NewFile(uintptr(p[0]), name), os.NewFile(uintptr(p[1]), name), nil
+}
