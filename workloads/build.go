@@ -46,8 +46,8 @@ func (b *builder) build() error {
 		return err
 	}
 	plan, _ := b.spec.planShared(b.limit)
-	b.targets = newCycle(b.spec.Kind, &b.files, plan.files)
-	b.idle = newCycle(b.spec.Kind, &b.files, 0)
+	b.targets = newCycle(b.spec.Kind, &b.files, max(inotifyTargets, plan.files))
+	b.idle = newCycle(b.spec.Kind, &b.files, inotifyIdle)
 	b.registrations = make([]registration, 0, b.spec.N)
 	if err := b.makeEpolls(); err != nil {
 		return err

@@ -25,9 +25,12 @@ var plainKinds = []string{
 	kindTimerfd, kindSignalfd, kindInotify, kindEpoll,
 }
 
-// inotifyInstances is how many inotify instances a source makes before it uses
-// them again.
-const inotifyInstances = 16
+// How many inotify instances a workload makes before it uses them again: as
+// many as shape reused has files under one number, and a few to be idle.
+const (
+	inotifyTargets = mostReuses
+	inotifyIdle    = 2
+)
 
 // fileID numbers the open files of a workload.
 type fileID = int32
@@ -52,9 +55,9 @@ type source struct {
 	close  func()   // releases what making files needed
 }
 
-// newSource returns the source of a plain kind. With a pool of files that may
-// be used again, at least distinct different ones come first.
-func newSource(kind string, files *fileID, distinct int) *source {
+// newSource returns the source of a plain kind. Where instances are scarce, it
+// makes that many and no more.
+func newSource(kind string, files *fileID, scarce int) *source {
 	s := &source{files: files, close: func() {}}
 	switch kind {
 	case kindEventfd:
@@ -84,7 +87,7 @@ func newSource(kind string, files *fileID, distinct int) *source {
 		})
 	case kindInotify:
 		s.make = one("inotify_init1", func() (int, error) { return unix.InotifyInit1(unix.IN_CLOEXEC) })
-		s.limit = max(inotifyInstances, distinct)
+		s.limit = scarce
 		s.close = s.closePool
 	case kindEpoll:
 		s.make = one("epoll_create1", func() (int, error) { return unix.EpollCreate1(unix.EPOLL_CLOEXEC) })
@@ -149,14 +152,14 @@ type cycle struct {
 }
 
 // newCycle returns the sources of a kind, of which only mixed has several.
-func newCycle(kind string, files *fileID, distinct int) *cycle {
+func newCycle(kind string, files *fileID, scarce int) *cycle {
 	kinds := []string{kind}
 	if kind == kindMixed {
 		kinds = plainKinds
 	}
 	c := &cycle{}
 	for _, kind := range kinds {
-		c.sources = append(c.sources, newSource(kind, files, distinct))
+		c.sources = append(c.sources, newSource(kind, files, scarce))
 	}
 	return c
 }

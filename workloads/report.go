@@ -93,24 +93,33 @@ func forHeld(descriptors []descriptor, procs int, f func(p int, d descriptor)) {
 // reportReader reads words, and remembers the first error.
 type reportReader struct {
 	r   *bufio.Reader
+	w   [4]byte // here and not on the stack, from which it would escape
 	err error
 }
 
+// word returns the next word, and 0 once there has been an error.
 func (r *reportReader) word() uint32 {
-	var word [4]byte
 	if r.err == nil {
-		_, r.err = io.ReadFull(r.r, word[:])
+		_, r.err = io.ReadFull(r.r, r.w[:])
 	}
-	return binary.LittleEndian.Uint32(word[:])
-}
-
-// count reads the length of a list.
-func (r *reportReader) count() int {
-	n := r.word()
 	if r.err != nil {
 		return 0
 	}
-	return int(n)
+	return binary.LittleEndian.Uint32(r.w[:])
+}
+
+// count reads the length of a list, and is 0 once there has been an error.
+func (r *reportReader) count() int { return int(r.word()) }
+
+// end waits for the end of the report, which the child's last change to its
+// descriptors brings about.
+func (r *reportReader) end() {
+	if r.err != nil {
+		return
+	}
+	if _, r.err = r.r.ReadByte(); errors.Is(r.err, io.EOF) {
+		r.err = nil
+	}
 }
 
 // readReport fills in what is known of w only once it runs.
@@ -139,6 +148,7 @@ func readReport(file *os.File, w *Workload) error {
 		}
 	}
 	lowest := r.lowest(w.PIDs)
+	r.end()
 	if r.err != nil {
 		return fmt.Errorf("reading the child's report: %w", unexpected(r.err))
 	}

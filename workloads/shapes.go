@@ -61,13 +61,15 @@ func (b *builder) moved() error {
 	return nil
 }
 
+// How many files shape reused registers under one number.
+const leastReuses, mostReuses = 4, 8
+
 // reused registers several files under one number, one after the other. Each
 // is replaced there by the next and stays under the number that it was made
 // with; the last stays under the common number alone.
 func (b *builder) reused() error {
-	const least, most = 4, 8
 	for made, group := 0, 0; made < b.spec.N; group++ {
-		depth := min(least+group%(most-least+1), b.spec.N-made)
+		depth := min(leastReuses+group%(mostReuses-leastReuses+1), b.spec.N-made)
 		if err := b.reuse(group%len(b.epolls), made, depth); err != nil {
 			return err
 		}

@@ -50,10 +50,10 @@ func Shapes() []string {
 // Kinds returns the names of all kinds.
 //
 // Of pipe, unix and tcp, both ends are targets, one after the other; the end
-// that an odd count leaves over stays open and unregistered. Of inotify, a
-// workload has 16 instances at most (fs.inotify.max_user_instances is 128 by
-// default, for everything a user runs), which take turns under different
-// descriptors. Of epoll, the targets are empty instances. Kind mixed goes
+// that an odd count leaves over stays open and unregistered. Of inotify, there
+// are 8 instances to watch and 2 to be idle at most, which take turns under
+// different descriptors: fs.inotify.max_user_instances is 128 by default, for
+// everything that a user runs. (Shape shared makes as many as it needs.) Of epoll, the targets are empty instances. Kind mixed goes
 // through all the others in turn.
 func Kinds() []string {
 	return append(slices.Clone(plainKinds), kindMixed)

@@ -99,14 +99,27 @@ func (t *tree) spawn() error {
 		return failed("fork", err)
 	}
 	t.pids = append(t.pids, pid)
-	n, err := retry(func() (int, error) { return unix.Read(ready[0], make([]byte, 1)) })
-	if err != nil {
-		return failed("read", err)
-	}
-	if n == 0 {
+	if n, err := readToEnd(ready[0]); err != nil {
+		return err
+	} else if n == 0 {
 		return fmt.Errorf("process %d of the tree ended before it was ready", len(t.pids)-1)
 	}
 	return nil
+}
+
+// readToEnd returns the number of bytes that come from fd until its other end
+// is closed.
+func readToEnd(fd int) (int, error) {
+	for total := 0; ; {
+		n, err := retry(func() (int, error) { return unix.Read(fd, make([]byte, 8)) })
+		if err != nil {
+			return total, failed("read", err)
+		}
+		if n == 0 {
+			return total, nil
+		}
+		total += n
+	}
 }
 
 // fell ends the descendants and reaps them.
@@ -117,7 +130,8 @@ func (t *tree) fell() {
 	}
 }
 
-// descendant is what a process other than the root does.
+// descendant is what a process other than the root does. That it closes its
+// report tells the root that its descriptors will not change any more.
 func descendant() {
 	_, err := retry(func() (int, error) { return unix.Write(reportFD, []byte{1}) })
 	if err != nil {

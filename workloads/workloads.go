@@ -22,6 +22,7 @@ package workloads
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -96,19 +97,14 @@ func start(ctx context.Context, s Spec) (*Workload, error) {
 	if err != nil {
 		return nil, err
 	}
-	defer report.Close()
 	w.detach = context.AfterFunc(ctx, func() { w.close() })
-	if err := readReport(report, w); err != nil {
-		endErr := w.Close()
-		switch {
-		case ctx.Err() != nil:
-			return nil, ctx.Err()
-		case endErr != nil:
-			return nil, endErr
-		}
-		return nil, err
+	err = readReport(report, w)
+	report.Close()
+	if err == nil && ctx.Err() == nil {
+		return w, nil
 	}
-	return w, nil
+	endErr := w.Close()
+	return nil, cmp.Or(ctx.Err(), endErr, err) // the cause first
 }
 
 // launch starts the root process and returns the pipe that it reports to.
