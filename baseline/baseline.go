@@ -1,0 +1,172 @@
+// SPDX-License-Identifier: MIT
+
+// Package baseline dumps epoll registrations as userspace can: from
+// /proc/PID/fdinfo, which names a watched file only by the descriptor number
+// that it once had, and by asking the kernel about candidates.
+//
+// The methods differ in which candidates they ask about, in which order, and
+// how. naive tries every descriptor of the tree. criu is what CRIU 4.2 does.
+// inode tries those that share the watched file's inode. merge asks nothing
+// about single candidates: it makes the kernel list all open files in the order
+// in which it lists the registrations.
+//
+// All but merge ask with kcmp(2), whose KCMP_EPOLL_TFD walks the registrations
+// one by one in the kernel. The processes should be stopped. If they are not,
+// and close or register files during the dump, the answer is an error or a
+// mixture of states, since no method here sees all at one moment.
+//
+// All methods need ptrace access to the processes: the same user and a
+// dumpable process, or CAP_SYS_PTRACE.
+package baseline
+
+import (
+	"cmp"
+	"context"
+	"slices"
+
+	"epbench"
+	"epbench/internal/process"
+)
+
+// Methods returns naive, criu, inode and merge.
+func Methods() []epbench.Method {
+	return []epbench.Method{
+		method("naive", "fdinfo, then kcmp against every descriptor until one matches", naive),
+		method("criu", "CRIU's algorithm: the number itself first, then an ordered search with kcmp", criu),
+		method("inode", "fdinfo, then kcmp against the descriptors of the same inode", inode),
+	}
+}
+
+func method(name, how string, dump func(*tree) error) epbench.Method {
+	return epbench.Method{Name: name, How: how, Open: func() (epbench.Dumper, error) {
+		return &dumper{dump: dump}, nil
+	}}
+}
+
+// dumper makes an epbench.Dumper of a function that appends to tree.regs.
+type dumper struct {
+	dump func(*tree) error
+}
+
+func (d *dumper) Dump(ctx context.Context, pids []int, dst []epbench.Registration) ([]epbench.Registration, epbench.Stats, error) {
+	t := &tree{ctx: ctx, regs: dst}
+	err := d.hold(t, pids)
+	if err != nil {
+		return dst, t.stats, err
+	}
+	epbench.Sort(t.regs[len(dst):])
+	return t.regs, t.stats, nil
+}
+
+// hold runs d.dump while the processes are held.
+func (d *dumper) hold(t *tree, pids []int) error {
+	held, err := process.Hold(pids)
+	if err != nil {
+		return err
+	}
+	defer held.Close()
+	t.held = held
+	err = d.dump(t)
+	if exited := held.Check(); exited != nil {
+		return exited
+	}
+	return err
+}
+
+func (d *dumper) Close() error { return nil }
+
+// tree is one dump at work.
+type tree struct {
+	calls
+	ctx    context.Context
+	held   *process.Held
+	fdinfo Fdinfo
+	regs   []epbench.Registration
+}
+
+// descriptors returns every descriptor of the tree, in the order of Refs, and
+// of these the ones that refer to epoll instances.
+func (t *tree) descriptors() (all, epolls []epbench.Ref, err error) {
+	for _, pid := range t.held.PIDs() {
+		table, err := t.openTable(pid)
+		if err != nil {
+			return nil, nil, err
+		}
+		defer t.closeTable(table)
+		all = slices.Grow(all, len(table.fds))
+		for _, fd := range table.fds {
+			ref := epbench.Ref{PID: table.pid, FD: fd}
+			all = append(all, ref)
+			epoll, err := t.isEpoll(table, fd)
+			if err != nil {
+				return nil, nil, err
+			}
+			if epoll {
+				epolls = append(epolls, ref)
+			}
+		}
+	}
+	return all, epolls, nil
+}
+
+// distinct keeps of refs, which are ascending, the lowest of each file.
+func (t *tree) distinct(refs []epbench.Ref) ([]epbench.Ref, error) {
+	files := newFileTree(&t.calls)
+	kept := refs[:0]
+	for _, ref := range refs {
+		if err := t.ctx.Err(); err != nil {
+			return nil, err
+		}
+		lowest, err := files.add(ref)
+		if err != nil {
+			return nil, err
+		}
+		if lowest == ref {
+			kept = append(kept, ref)
+		}
+	}
+	return kept, nil
+}
+
+// addItems appends the registrations of epoll, without targets, in the order
+// of the kernel's tree, and calls visit for each item.
+func (t *tree) addItems(epoll epbench.Ref, visit func(Item)) error {
+	return t.readFdinfo(&t.fdinfo, epoll, func(it Item) {
+		t.regs = append(t.regs, epbench.Registration{
+			Epoll: epoll, TFD: it.TFD, Events: it.Events, Data: it.Data,
+		})
+		visit(it)
+	})
+}
+
+// toffs returns the toff of each of regs, which are those of one epoll in the
+// order of the kernel's tree. It is nil if all are 0.
+func toffs(regs []epbench.Registration) []uint32 {
+	byTFD := make([]uint32, len(regs))
+	for i := range byTFD {
+		byTFD[i] = uint32(i)
+	}
+	slices.SortFunc(byTFD, func(i, j uint32) int {
+		return cmp.Or(cmp.Compare(regs[i].TFD, regs[j].TFD), cmp.Compare(i, j))
+	})
+	var offs []uint32
+	for k := 1; k < len(byTFD); k++ {
+		i, before := byTFD[k], byTFD[k-1]
+		if regs[i].TFD != regs[before].TFD {
+			continue
+		}
+		if offs == nil {
+			offs = make([]uint32, len(regs))
+		}
+		offs[i] = offs[before] + 1
+	}
+	return offs
+}
+
+// toffAt is offs[i] of what toffs returned.
+func toffAt(offs []uint32, i int) uint32 {
+	if offs == nil {
+		return 0
+	}
+	return offs[i]
+}
