@@ -29,12 +29,16 @@ const (
 	errorFD   = 2
 )
 
-// childEnv is the whole environment of a child. GOMAXPROCS keeps the runtime
-// from holding the files of its cgroup open to follow its limits (Go 1.25),
-// GOGC from collecting garbage, on threads of its own, while the process is to
-// sit still.
+// childEnv is the whole environment of a child. GODEBUG keeps the runtime from
+// holding the files of its cgroup open, which since Go 1.25 it does even where
+// GOMAXPROCS is set (runtime/cgroup_linux.go, defaultGOMAXPROCSInit);
+// GOMAXPROCS and GOGC keep it from following limits and collecting garbage, on
+// threads of its own, while the process is to sit still.
 func childEnv(role string) []string {
-	return []string{childVariable + "=" + role, "GOMAXPROCS=1", "GOGC=off"}
+	return []string{
+		childVariable + "=" + role,
+		"GODEBUG=containermaxprocs=0", "GOMAXPROCS=1", "GOGC=off",
+	}
 }
 
 // init takes over a child: main, and TestMain, are never reached.

@@ -105,8 +105,7 @@ func keepsWakeup() (bool, error) {
 		return false, failed("eventfd", err)
 	}
 	defer unix.Close(target)
-	const marker = 0x5a5a5a5a
-	event := epollEvent(unix.EPOLLWAKEUP, marker)
+	event := epollEvent(unix.EPOLLWAKEUP, 0)
 	if err := unix.EpollCtl(epoll, unix.EPOLL_CTL_ADD, target, &event); err != nil {
 		return false, failed("epoll_ctl", err)
 	}
@@ -120,6 +119,15 @@ func keepsWakeup() (bool, error) {
 	if err != nil {
 		return false, failed("read of /proc/self/fdinfo", err)
 	}
-	const kept = uint32(unix.EPOLLWAKEUP | unix.EPOLLERR | unix.EPOLLHUP)
-	return bytes.Contains(text[:n], fmt.Appendf(nil, "events: %8x ", kept)), nil
+	const mask = uint32(unix.EPOLLERR | unix.EPOLLHUP)
+	shows := func(events uint32) bool {
+		return bytes.Contains(text[:n], fmt.Appendf(nil, "events: %8x ", events))
+	}
+	switch {
+	case shows(mask | unix.EPOLLWAKEUP):
+		return true, nil
+	case shows(mask):
+		return false, nil
+	}
+	return false, fmt.Errorf("fdinfo of an epoll instance has no events %x in it: %q", mask, text[:n])
 }

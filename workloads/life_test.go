@@ -111,11 +111,13 @@ func expectEveryChildEnds(t *testing.T) {
 	}
 }
 
-func expectEnded(t *testing.T, pidfds []int) {
+// expectEnded fails if a process lives on for longer than patience.
+func expectEnded(t *testing.T, pidfds []int, patience time.Duration) {
 	t.Helper()
 	for _, fd := range pidfds {
 		poll := []unix.PollFd{{Fd: int32(fd), Events: unix.POLLIN}}
-		if n, err := unix.Poll(poll, 0); n != 1 || err != nil {
+		n, err := retry(func() (int, error) { return unix.Poll(poll, int(patience.Milliseconds())) })
+		if n != 1 || err != nil {
 			t.Errorf("a process is alive: %d %v", n, err)
 		}
 	}
@@ -144,7 +146,7 @@ func TestCloseLeavesNoProcess(t *testing.T) {
 			if err := w.Close(); err != nil {
 				t.Errorf("close: %v", err)
 			}
-			expectEnded(t, pidfds)
+			expectEnded(t, pidfds, 0)
 		}
 		expectNoChild(t)
 	}
@@ -162,7 +164,7 @@ func TestCloseEndsAStoppedTree(t *testing.T) {
 	if err := w.Close(); err != nil {
 		t.Error(err)
 	}
-	expectEnded(t, pidfds)
+	expectEnded(t, pidfds, time.Second)
 	expectEveryChildEnds(t)
 }
 
@@ -175,7 +177,7 @@ func TestCloseTellsThatTheWorkloadWasKilled(t *testing.T) {
 	pidfds := openPidfds(t, w.PIDs)
 	unix.Kill(w.PIDs[0], unix.SIGKILL)
 	<-w.ended
-	expectEnded(t, pidfds)
+	expectEnded(t, pidfds, time.Second)
 	for range 2 {
 		if err := w.Close(); err == nil || !strings.Contains(err.Error(), "killed") {
 			t.Errorf("close: %v, want that it was killed", err)
@@ -194,7 +196,7 @@ func TestTheContextEndsAWorkload(t *testing.T) {
 	pidfds := openPidfds(t, w.PIDs)
 	cancel()
 	<-w.ended
-	expectEnded(t, pidfds)
+	expectEnded(t, pidfds, 0)
 	if err := w.Close(); err != nil {
 		t.Error(err)
 	}
@@ -253,7 +255,7 @@ func TestAKilledParentLeavesNoProcess(t *testing.T) {
 	cmd.Process.Kill()
 	cmd.Wait()
 	expectEveryChildEnds(t)
-	expectEnded(t, pidfds)
+	expectEnded(t, pidfds, 0)
 }
 
 func TestAParentKilledAtAnyMomentLeavesNoProcess(t *testing.T) {

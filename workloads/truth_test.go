@@ -3,6 +3,8 @@
 package workloads
 
 import (
+	"cmp"
+	"errors"
 	"fmt"
 	"maps"
 	"os"
@@ -14,7 +16,7 @@ import (
 
 	"epbench"
 
-	"github.com/google/go-cmp/cmp"
+	gocmp "github.com/google/go-cmp/cmp"
 	"golang.org/x/sys/unix"
 )
 
@@ -104,11 +106,14 @@ func fdinfo(t *testing.T, epoll epbench.Ref) []line {
 		if !strings.HasPrefix(s, "tfd:") {
 			continue
 		}
-		var l line
-		if _, err := fmt.Sscanf(s, "tfd: %d events: %x data: %x", &l.tfd, &l.events, &l.data); err != nil {
+		f := strings.Fields(s)
+		tfd, err1 := strconv.ParseInt(f[1], 10, 32)
+		events, err2 := strconv.ParseUint(f[3], 16, 32)
+		data, err3 := strconv.ParseUint(f[5], 16, 64)
+		if err := errors.Join(err1, err2, err3); err != nil {
 			t.Fatalf("%q: %v", s, err)
 		}
-		lines = append(lines, l)
+		lines = append(lines, line{int32(tfd), uint32(events), data})
 	}
 	return lines
 }
@@ -160,11 +165,11 @@ func TestFdinfoAgreesWithTheTruth(t *testing.T) {
 		for _, lines := range []map[epbench.Ref][]line{want, got} {
 			for l := range maps.Values(lines) {
 				slices.SortFunc(l, func(a, b line) int {
-					return strings.Compare(fmt.Sprint(a), fmt.Sprint(b))
+					return cmp.Or(cmp.Compare(a.tfd, b.tfd), cmp.Compare(a.data, b.data))
 				})
 			}
 		}
-		if diff := cmp.Diff(want, got, cmp.AllowUnexported(line{})); diff != "" {
+		if diff := gocmp.Diff(want, got, gocmp.AllowUnexported(line{})); diff != "" {
 			t.Errorf("truth -, fdinfo +\n%s", diff)
 		}
 	})
@@ -331,6 +336,28 @@ func TestOtherProcessesAreChildrenOfTheFirst(t *testing.T) {
 		}
 		if want := fmt.Sprintf("\nPPid:\t%d\n", w.PIDs[0]); !strings.Contains(string(status), want) {
 			t.Errorf("process %d is not a child of %d:\n%s", pid, w.PIDs[0], status)
+		}
+	}
+}
+
+func TestTheRuntimeHasNoDescriptorsOfItsOwn(t *testing.T) {
+	w := startWorkload(t, Spec{N: 10, Procs: 3})
+	all, epolls := openFiles(t, w.PIDs)
+	for _, ref := range epolls {
+		if !sameFile(t, ref, w.Epolls[0]) {
+			t.Errorf("%v is an epoll instance that is not the workload's", ref)
+		}
+	}
+	for _, ref := range all {
+		link, err := os.Readlink(fmt.Sprintf("/proc/%d/fd/%d", ref.PID, ref.FD))
+		if err != nil {
+			t.Fatal(err)
+		}
+		switch standard := ref.FD == controlFD || ref.FD == errorFD; {
+		case standard && strings.HasPrefix(link, "pipe:"):
+		case strings.HasPrefix(link, "anon_inode:"):
+		default:
+			t.Errorf("%v is %s", ref, link)
 		}
 	}
 }

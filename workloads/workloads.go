@@ -55,7 +55,7 @@ type Workload struct {
 	cmd     *exec.Cmd
 	control *os.File // closing it ends the tree
 	stderr  bytes.Buffer
-	ended   chan struct{} // closed when no process of the tree is left
+	ended   chan struct{} // closed when no process of the tree has a descriptor left
 	exit    error         // of the root, valid once ended is closed
 	close   func() error
 	detach  func() bool // stops watching the context
@@ -163,7 +163,8 @@ func (w *Workload) startAndWait(started chan<- error) {
 
 // Close ends the workload and returns when no process of it is left. It may
 // be called repeatedly. If the workload had ended before, and not because its
-// context was done, the error says how.
+// context was done, the error says how; descendants of a root that was killed
+// are then without descriptors, and about to be gone.
 func (w *Workload) Close() error {
 	w.detach()
 	return w.close()
@@ -171,8 +172,10 @@ func (w *Workload) Close() error {
 
 func (w *Workload) end() error {
 	w.control.Close()
-	// A tree that something has stopped does not see the end of the pipe.
-	const grace = 5 * time.Second
+	// A tree that something has stopped or frozen does not see the end of the
+	// pipe. SIGCONT helps against the first, SIGKILL against the rest.
+	unix.Kill(-w.cmd.Process.Pid, unix.SIGCONT)
+	const grace = 2 * time.Second
 	select {
 	case <-w.ended:
 	case <-time.After(grace):
