@@ -1,0 +1,7 @@
+// SPDX-License-Identifier: MIT
+
+package bpf
+
+//go:generate go tool bpf2go -cc clang -target bpfel -cflags "-O2 -Wall -Werror -mcpu=v3" learn learn.bpf.c
+//go:generate go tool bpf2go -cc clang -target bpfel -cflags "-O2 -Wall -Werror -mcpu=v3" taskfile taskfile.bpf.c
+//go:generate go tool bpf2go -cc clang -target bpfel -cflags "-O2 -Wall -Werror -mcpu=v3" floor floor.bpf.c

@@ -1,0 +1,186 @@
+// SPDX-License-Identifier: MIT
+
+package bpf
+
+import (
+	"cmp"
+	"math/bits"
+	"slices"
+
+	"epbench"
+)
+
+// join makes registrations out of the records of a pass. Its tables are kept
+// from one dump to the next.
+type join struct {
+	files  files
+	epolls []epollRecords
+	starts []int32
+}
+
+// epollRecords are the records of one epoll instance.
+type epollRecords struct {
+	epoll   epbench.Ref
+	records []taskfileRegistration
+}
+
+// reset makes room for as many descriptors as there will be.
+func (j *join) reset(descriptors int) {
+	j.files.reset(descriptors)
+	j.epolls = j.epolls[:0]
+}
+
+// add takes in the descriptors of a process. Processes come in ascending order
+// of pid, and descriptors of fd, so that the first one seen of a file is the
+// lowest. It returns the rest of the records.
+func (j *join) add(pid int, descriptors []taskfileDescriptor, records []taskfileRegistration) []taskfileRegistration {
+	for i := range descriptors {
+		d := &descriptors[i]
+		ref := epbench.Ref{PID: int32(pid), FD: d.Fd}
+		isNew := j.files.add(d.File, ref)
+		if d.Registrations == 0 {
+			continue
+		}
+		if isNew {
+			j.epolls = append(j.epolls, epollRecords{ref, records[:d.Registrations]})
+		}
+		records = records[d.Registrations:]
+	}
+	return records
+}
+
+// appendTo appends all registrations to dst, in canonical order.
+func (j *join) appendTo(dst []epbench.Registration) []epbench.Registration {
+	total := 0
+	for _, e := range j.epolls {
+		total += len(e.records)
+	}
+	at := len(dst)
+	dst = slices.Grow(dst, total)[:at+total]
+	for _, e := range j.epolls {
+		j.place(e, dst[at:at+len(e.records)])
+		at += len(e.records)
+	}
+	return dst
+}
+
+// place puts the registrations of one epoll instance into to, each where it
+// belongs in canonical order: a counting sort by tfd. That is possible
+// because tfds are descriptor numbers, and so dense; where they are not, the
+// counters would take too much memory.
+func (j *join) place(e epollRecords, to []epbench.Registration) {
+	lowest, highest := e.records[0].Tfd, e.records[0].Tfd
+	for i := range e.records {
+		lowest = min(lowest, e.records[i].Tfd)
+		highest = max(highest, e.records[i].Tfd)
+	}
+	span := int(highest) - int(lowest) + 1
+	if span > 4*len(to)+1024 {
+		for i := range e.records {
+			to[i] = j.registration(e.epoll, &e.records[i])
+		}
+		epbench.Sort(to)
+		return
+	}
+	next, repeated := j.countTFDs(e.records, lowest, span)
+	for i := range e.records {
+		r := &e.records[i]
+		at := &next[r.Tfd-lowest]
+		to[*at] = j.registration(e.epoll, r)
+		*at++
+	}
+	if repeated {
+		sortTies(to)
+	}
+}
+
+// countTFDs returns where the first registration of each tfd goes, from lowest
+// on, and whether any tfd comes twice.
+func (j *join) countTFDs(records []taskfileRegistration, lowest int32, span int) (next []int32, repeated bool) {
+	j.starts = slices.Grow(j.starts[:0], span)
+	next = j.starts[:span]
+	clear(next)
+	for i := range records {
+		next[records[i].Tfd-lowest]++
+	}
+	sum, most := int32(0), int32(0)
+	for i, n := range next {
+		next[i] = sum
+		sum += n
+		most = max(most, n)
+	}
+	return next, most > 1
+}
+
+func (j *join) registration(epoll epbench.Ref, r *taskfileRegistration) epbench.Registration {
+	return epbench.Registration{
+		Epoll:  epoll,
+		TFD:    r.Tfd,
+		Events: r.Events,
+		Data:   r.Data,
+		Target: j.files.find(r.File),
+	}
+}
+
+// sortTies sorts registrations of one epoll, in order of tfd, among those with
+// the same tfd.
+func sortTies(regs []epbench.Registration) {
+	for i := 0; i < len(regs); {
+		k := i + 1
+		for k < len(regs) && regs[k].TFD == regs[i].TFD {
+			k++
+		}
+		if k-i > 1 {
+			slices.SortFunc(regs[i:k], epbench.Registration.Compare)
+		}
+		i = k
+	}
+}
+
+// files finds, by the address of a struct file, the lowest descriptor that
+// refers to it: a hash table with open addressing, at most three quarters full.
+type files struct {
+	slots []slot
+	shift int
+}
+
+type slot struct {
+	file uint64
+	ref  epbench.Ref
+}
+
+// reset empties the table and makes room for n files.
+func (f *files) reset(n int) {
+	size := 1 << bits.Len(uint(cmp.Or(n*4/3, 1)))
+	f.slots = slices.Grow(f.slots[:0], size)[:size]
+	clear(f.slots)
+	f.shift = 64 - bits.Len(uint(size-1))
+}
+
+// slot returns the slot of file, which is empty if it was not added.
+func (f *files) slot(file uint64) *slot {
+	// Fibonacci hashing: addresses of one slab differ in few, regular bits.
+	at := file * 0x9e3779b97f4a7c15 >> f.shift
+	for {
+		s := &f.slots[at]
+		if s.file == file || s.file == 0 {
+			return s
+		}
+		at = (at + 1) & uint64(len(f.slots)-1)
+	}
+}
+
+// add notes a descriptor, and reports whether it is the first one of its file.
+func (f *files) add(file uint64, ref epbench.Ref) bool {
+	s := f.slot(file)
+	if s.file == file {
+		return false
+	}
+	*s = slot{file, ref}
+	return true
+}
+
+// find returns the first descriptor added of a file, or none.
+func (f *files) find(file uint64) epbench.Ref {
+	return f.slot(file).ref
+}
