@@ -34,6 +34,7 @@ func Methods() []epbench.Method {
 		method("naive", "fdinfo, then kcmp against every descriptor until one matches", naive),
 		method("criu", "CRIU's algorithm: the number itself first, then an ordered search with kcmp", criu),
 		method("inode", "fdinfo, then kcmp against the descriptors of the same inode", inode),
+		method("merge", "all open files in an epoll of our own, whose fdinfo has the same order", merge),
 	}
 }
 

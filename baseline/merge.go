@@ -1,0 +1,450 @@
+// SPDX-License-Identifier: MIT
+
+package baseline
+
+import (
+	"errors"
+	"fmt"
+	"hash/maphash"
+	"slices"
+
+	"epbench"
+
+	"golang.org/x/sys/unix"
+)
+
+// merge relies on an order. The kernel keeps the registrations of an epoll
+// instance in a tree that is ordered by the address of the struct file, then by
+// the number (ep_cmp_ffd in fs/eventpoll.c), and fdinfo prints them so. When
+// every open file of the processes is put into an epoll instance of our own,
+// the scratch, its fdinfo lists them in the same order, and two lists in the
+// same order need only be laid side by side:
+//
+//  1. Read the fdinfo of each epoll instance E.
+//  2. Borrow each descriptor (pidfd_getfd(2)), always under the same number.
+//     The sieve tells whether its file is registered with E. If so, put it into
+//     the scratch. EEXIST there means that the file is known already under
+//     a lower descriptor; EPERM, that it can be registered nowhere.
+//  3. Read the fdinfo of the scratch. If it has as many files as E has
+//     registrations, each file has one, and the i-th is the target of the
+//     i-th: nothing remains to be asked.
+//  4. Otherwise some registrations are of files that no descriptor is left of,
+//     or share a file. Then each file is sought from the registration on where
+//     the one before was found: the file, filled to its limit of paths so that
+//     it cannot be added to anything, is "added" to E under the registration's
+//     number. EEXIST says that it is this one.
+//
+// With several instances, step 2 is made with all of them hung at once, and
+// then again for halves of them, with the files that were left.
+//
+// No call can add, change or remove a registration of the processes, re-arm
+// one, or make it ready, and nothing is left if this process is killed between
+// any two. While the dump lasts, each E and each file has a waiter more, and a
+// running process that registered a file in the very moment between the two
+// calls in which the sieve looks at it would be told EINVAL, or during step 4
+// if it registered that file a second time.
+//
+// An instance that watches epoll instances, is watched by one, or has a file
+// more often than ten times, is beyond the sieve. Its targets are searched for
+// as criu does, but a file's registrations, which follow one another, are found
+// by their first and last one (see search.go); Stats.Warnings says so.
+func merge(t *tree) error {
+	all, epolls, err := t.descriptors()
+	if err != nil {
+		return err
+	}
+	watching := epolls
+	if epolls, err = t.distinct(slices.Clone(epolls)); err != nil {
+		return err
+	}
+	m := &merger{tree: t, all: all, watching: watching, seed: maphash.MakeSeed()}
+	if err := m.readEpolls(epolls); err != nil {
+		return err
+	}
+	if len(m.epolls) == 0 {
+		return nil
+	}
+	if err := withPrivateTable(&t.calls, m.run); err != nil {
+		return err
+	}
+	return m.searchRest()
+}
+
+type merger struct {
+	*tree
+	all      []epbench.Ref // every descriptor
+	watching []epbench.Ref // those of epoll instances
+	epolls   []*mergeEpoll // that have registrations
+	seed     maphash.Seed
+
+	table   *privateTable
+	sieve   *sieve
+	scratch int
+}
+
+// mergeEpoll is an epoll instance whose registrations are those of tree.regs
+// from from on, one for each of inodes.
+type mergeEpoll struct {
+	ref    epbench.Ref
+	from   int
+	inodes []uint32 // hash of the inode of each target
+	fd     int      // in the private table
+	merged bool
+}
+
+// orderedFile is an open file in the order of the kernel.
+type orderedFile struct {
+	index uint32 // in merger.all
+	inode uint32 // hash
+}
+
+func (m *merger) hash(it Item) uint32 {
+	return uint32(maphash.Comparable(m.seed, inodeID{uint64(it.Sdev), it.Ino}))
+}
+
+func (m *merger) readEpolls(epolls []epbench.Ref) error {
+	for _, ref := range epolls {
+		if err := m.ctx.Err(); err != nil {
+			return err
+		}
+		e := &mergeEpoll{ref: ref, from: len(m.regs)}
+		err := m.addItems(ref, func(it Item) { e.inodes = append(e.inodes, m.hash(it)) })
+		if err != nil {
+			return err
+		}
+		if len(e.inodes) > 0 {
+			m.epolls = append(m.epolls, e)
+		}
+	}
+	return nil
+}
+
+func (m *merger) regsOf(e *mergeEpoll) []epbench.Registration {
+	return m.regs[e.from : e.from+len(e.inodes)]
+}
+
+// run merges what can be merged.
+func (m *merger) run(table *privateTable) error {
+	m.table = table
+	var err error
+	if m.sieve, err = newSieve(table); errors.Is(err, errLimit) {
+		m.warn(err.Error())
+		return nil
+	} else if err != nil {
+		return err
+	}
+	if m.scratch, err = table.newEpoll(); err != nil {
+		return err
+	}
+	for _, e := range m.epolls {
+		if e.fd, err = m.borrow(e.ref); err != nil {
+			return explainBorrow(e.ref, err)
+		}
+	}
+	return m.mergeAll()
+}
+
+func (m *merger) mergeAll() error {
+	epolls := m.epolls
+	hung, err := m.hang(epolls)
+	if err == nil && !hung {
+		if epolls, err = m.hangable(epolls); err == nil && len(epolls) > 0 {
+			hung, err = m.hang(epolls)
+		}
+	}
+	if err != nil || len(epolls) == 0 {
+		return err
+	}
+	files, err := m.collect(hung)
+	if err == nil && hung && len(epolls) == 1 {
+		err = m.align(epolls[0], files)
+	}
+	if hung {
+		m.unhang(epolls)
+	}
+	if err != nil || hung && len(epolls) == 1 {
+		return err
+	}
+	return m.split(epolls, files)
+}
+
+// hang hangs all of epolls into the sieve, or none.
+func (m *merger) hang(epolls []*mergeEpoll) (bool, error) {
+	for i, e := range epolls {
+		hung, err := m.sieve.hang(e.fd)
+		if err != nil || !hung {
+			m.unhang(epolls[:i])
+			return false, err
+		}
+	}
+	return true, nil
+}
+
+func (m *merger) unhang(epolls []*mergeEpoll) {
+	for _, e := range epolls {
+		m.sieve.unhang(e.fd)
+	}
+}
+
+// hangable returns those of epolls that can be hung alone.
+func (m *merger) hangable(epolls []*mergeEpoll) ([]*mergeEpoll, error) {
+	var can []*mergeEpoll
+	for i := range epolls {
+		hung, err := m.hang(epolls[i : i+1])
+		if err != nil {
+			return nil, err
+		}
+		if hung {
+			m.unhang(epolls[i : i+1])
+			can = append(can, epolls[i])
+		}
+	}
+	return can, nil
+}
+
+// split merges each of epolls, all of whose targets are among files.
+func (m *merger) split(epolls []*mergeEpoll, files []orderedFile) error {
+	if len(epolls) == 1 {
+		return m.resolve(epolls, files)
+	}
+	half := len(epolls) / 2
+	if err := m.resolve(epolls[:half], files); err != nil {
+		return err
+	}
+	return m.resolve(epolls[half:], files)
+}
+
+// resolve is split, after the files that none of epolls has are sieved out.
+func (m *merger) resolve(epolls []*mergeEpoll, files []orderedFile) error {
+	hung, err := m.hang(epolls)
+	if err != nil {
+		return err
+	}
+	if hung {
+		files, err = m.registered(files)
+		if err == nil && len(epolls) == 1 {
+			err = m.align(epolls[0], files)
+		}
+		m.unhang(epolls)
+	}
+	if err != nil || len(epolls) == 1 {
+		return err
+	}
+	return m.split(epolls, files)
+}
+
+// borrow takes ref into the private table.
+func (m *merger) borrow(ref epbench.Ref) (int, error) {
+	i, _ := slices.BinarySearch(m.held.PIDs(), int(ref.PID))
+	return m.table.borrow(m.held.Pidfd(i), ref.FD)
+}
+
+// collect puts into the scratch every file that can be registered, if sieved
+// only those that are with any of the hung instances, and returns them in the
+// kernel's order.
+func (m *merger) collect(sieved bool) ([]orderedFile, error) {
+	watching := m.watching
+	for i, ref := range m.all {
+		if err := m.ctx.Err(); err != nil {
+			return nil, err
+		}
+		if len(watching) > 0 && watching[0] == ref {
+			// What is hung watches no epoll instance: see searchRest.
+			watching = watching[1:]
+			continue
+		}
+		fd, err := m.borrow(ref)
+		if errors.Is(err, unix.EBADF) {
+			continue // closed since it was listed
+		}
+		if err != nil {
+			return nil, explainBorrow(ref, err)
+		}
+		err = m.collectOne(i, fd, sieved)
+		m.table.close(fd)
+		if err != nil {
+			return nil, fmt.Errorf("descriptor %v: %w", ref, err)
+		}
+	}
+	return m.readScratch()
+}
+
+func (m *merger) collectOne(i, fd int, sieved bool) error {
+	if sieved {
+		is, err := m.sieve.registered(fd)
+		if !is {
+			return ignoreUnpollable(err)
+		}
+	}
+	err := m.table.add(m.scratch, fd, uint64(i))
+	if errors.Is(err, unix.EEXIST) {
+		return nil // the file of a lower descriptor
+	}
+	return ignoreUnpollable(err)
+}
+
+// ignoreUnpollable drops the error of files that no epoll instance can watch,
+// such as regular files, and explains those of limits.
+func ignoreUnpollable(err error) error {
+	switch {
+	case errors.Is(err, unix.EPERM):
+		return nil
+	case errors.Is(err, unix.ENOSPC):
+		return &epbench.UnavailableError{
+			Err:  fmt.Errorf("epoll_ctl: %w", err),
+			Hint: "raise fs.epoll.max_user_watches",
+		}
+	case err != nil:
+		return fmt.Errorf("epoll_ctl: %w", err)
+	}
+	return nil
+}
+
+func (m *merger) readScratch() ([]orderedFile, error) {
+	fd, err := m.openat(unix.AT_FDCWD, fmt.Sprintf("/proc/thread-self/fdinfo/%d", m.scratch), unix.O_RDONLY)
+	if err != nil {
+		return nil, fmt.Errorf("opening the fdinfo of the scratch epoll: %w", err)
+	}
+	defer m.close(fd)
+	var files []orderedFile
+	for m.fdinfo.Reset(&procReader{&m.calls, fd}); m.fdinfo.Next(); {
+		it := m.fdinfo.Item()
+		files = append(files, orderedFile{uint32(it.Data), m.hash(it)})
+	}
+	return files, m.fdinfo.Err()
+}
+
+// registered returns those of files that are registered with any of the
+// instances that are hung.
+func (m *merger) registered(files []orderedFile) ([]orderedFile, error) {
+	var are []orderedFile
+	for _, file := range files {
+		if err := m.ctx.Err(); err != nil {
+			return nil, err
+		}
+		ref := m.all[file.index]
+		fd, err := m.borrow(ref)
+		if err != nil {
+			return nil, explainBorrow(ref, err)
+		}
+		is, err := m.sieve.registered(fd)
+		m.table.close(fd)
+		if err != nil {
+			return nil, fmt.Errorf("descriptor %v: %w", ref, ignoreUnpollable(err))
+		}
+		if is {
+			are = append(are, file)
+		}
+	}
+	return are, nil
+}
+
+// errChanged is of what cannot be if nothing changes during the dump.
+var errChanged = errors.New("its registrations changed during the dump, stop the process first")
+
+// align finds the targets of e, which is hung, among files, each of which has
+// a registration of e at least.
+func (m *merger) align(e *mergeEpoll, files []orderedFile) error {
+	e.merged = true
+	regs := m.regsOf(e)
+	if len(regs) != len(files) {
+		return m.seek(e, files)
+	}
+	for i, file := range files {
+		if file.inode != e.inodes[i] {
+			return fmt.Errorf("epoll %v: %w", e.ref, errChanged)
+		}
+		regs[i].Target = m.all[file.index]
+	}
+	return nil
+}
+
+// seek is align if not every file has one registration.
+func (m *merger) seek(e *mergeEpoll, files []orderedFile) error {
+	next := 0
+	for _, file := range files {
+		if err := m.ctx.Err(); err != nil {
+			return err
+		}
+		var err error
+		if next, err = m.seekFile(e, file, next); err != nil {
+			return fmt.Errorf("epoll %v: %w", e.ref, err)
+		}
+	}
+	return nil
+}
+
+// seekFile finds the registrations of file, which follow one another, from the
+// next-th on, and returns the one behind.
+func (m *merger) seekFile(e *mergeEpoll, file orderedFile, next int) (int, error) {
+	ref := m.all[file.index]
+	fd, err := m.borrow(ref)
+	if err != nil {
+		return 0, explainBorrow(ref, err)
+	}
+	defer m.table.close(fd)
+	defer m.sieve.empty(fd)
+	if err := m.sieve.fill(fd); err != nil {
+		return 0, fmt.Errorf("descriptor %v: %w", ref, ignoreUnpollable(err))
+	}
+	found := false
+	for regs := m.regsOf(e); next < len(regs); next++ {
+		is := e.inodes[next] == file.inode
+		if is {
+			if is, err = m.isRegisteredAs(e, fd, &regs[next], ref); err != nil {
+				return 0, err
+			}
+		}
+		switch {
+		case is:
+			found = true
+			regs[next].Target = ref
+		case found:
+			return next, nil
+		}
+	}
+	if !found {
+		return 0, errChanged
+	}
+	return next, nil
+}
+
+// isRegisteredAs says whether reg is of the file fd, which is filled.
+func (m *merger) isRegisteredAs(e *mergeEpoll, fd int, reg *epbench.Registration, ref epbench.Ref) (bool, error) {
+	tfd := int(reg.TFD)
+	if tfd != fd {
+		if m.table.occupied(tfd) {
+			return m.isTarget(reg, m.toff(e, reg), ref)
+		}
+		if err := m.table.dup(fd, tfd); errors.Is(err, unix.EBADF) {
+			return m.isTarget(reg, m.toff(e, reg), ref) // over our limit
+		} else if err != nil {
+			return false, fmt.Errorf("dup3 to %d: %w", tfd, err)
+		}
+		defer m.table.close(tfd)
+	}
+	switch err := m.table.add(e.fd, tfd, 0); {
+	case errors.Is(err, unix.EEXIST):
+		return true, nil
+	case errors.Is(err, unix.EINVAL):
+		return false, nil
+	case err != nil:
+		return false, fmt.Errorf("epoll_ctl: %w", err)
+	}
+	// Not so, as long as the kernel limits paths.
+	m.warn(fmt.Sprintf("a registration of tfd %d was added to epoll %v and removed", tfd, e.ref))
+	return false, m.table.remove(e.fd, tfd)
+}
+
+// toff returns the toff of reg, a registration of e.
+func (m *merger) toff(e *mergeEpoll, reg *epbench.Registration) uint32 {
+	var off uint32
+	for regs := m.regsOf(e); &regs[0] != reg; regs = regs[1:] {
+		if regs[0].TFD == reg.TFD {
+			off++
+		}
+	}
+	return off
+}
+
+func (m *merger) warn(warning string) { m.stats.Warnings = append(m.stats.Warnings, warning) }

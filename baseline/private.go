@@ -1,0 +1,126 @@
+// SPDX-License-Identifier: MIT
+
+package baseline
+
+import (
+	"fmt"
+	"os"
+	"runtime"
+	"unsafe"
+
+	"epbench"
+
+	"golang.org/x/sys/unix"
+)
+
+// privateTable is a descriptor table that only one thread uses, so that the
+// thread decides which number a descriptor gets. It starts as a copy of the
+// process's and ends, with all that is in it, when the thread or the process
+// does: whatever happens, nothing of it is left.
+type privateTable struct {
+	calls *calls
+}
+
+// withPrivateTable calls f on a thread of its own that has a private table.
+func withPrivateTable(c *calls, f func(*privateTable) error) error {
+	if err := startNetpoll(); err != nil {
+		return err
+	}
+	done := make(chan error)
+	go func() {
+		// Never unlocked: the thread ends with the goroutine.
+		runtime.LockOSThread()
+		done <- runPrivate(c, f)
+	}()
+	return <-done
+}
+
+func runPrivate(c *calls, f func(*privateTable) error) error {
+	c.stats.Syscalls++
+	if err := unix.Unshare(unix.CLONE_FILES); err != nil {
+		return fmt.Errorf("unsharing the descriptor table: %w", err)
+	}
+	return f(&privateTable{c})
+}
+
+// startNetpoll makes the runtime open its epoll instance, so that it is in
+// every table: polling a number that is not open is fatal to it.
+func startNetpoll() error {
+	r, w, err := os.Pipe()
+	if err != nil {
+		return err
+	}
+	r.Close()
+	return w.Close()
+}
+
+// call makes a system call that does not block for long, and so does not tell
+// the scheduler about it, which would cost as much as the call.
+func (p *privateTable) call(trap, a, b, c uintptr) (int, error) {
+	p.calls.stats.Syscalls++
+	r, _, errno := unix.RawSyscall(trap, a, b, c)
+	if errno != 0 {
+		return -1, errno
+	}
+	return int(r), nil
+}
+
+// borrow takes a descriptor of another process into the table, always under
+// the same number if it was given back in between. The error is as the kernel
+// gave it.
+func (p *privateTable) borrow(pidfd int, fd int32) (int, error) {
+	return p.call(unix.SYS_PIDFD_GETFD, uintptr(pidfd), uintptr(fd), 0)
+}
+
+func (p *privateTable) close(fd int) { p.call(unix.SYS_CLOSE, uintptr(fd), 0, 0) }
+
+// newEpoll makes an epoll instance of our own.
+func (p *privateTable) newEpoll() (int, error) {
+	fd, err := p.call(unix.SYS_EPOLL_CREATE1, unix.EPOLL_CLOEXEC, 0, 0)
+	if err != nil {
+		return -1, fmt.Errorf("epoll_create1: %w", err)
+	}
+	return fd, nil
+}
+
+// add registers fd with epoll, for no events but those that cannot be left out.
+func (p *privateTable) add(epoll, fd int, data uint64) error {
+	// The halves of data: struct epoll_event has it unaligned on amd64, and
+	// unix.EpollEvent splits it accordingly on every architecture.
+	event := unix.EpollEvent{Fd: int32(data), Pad: int32(data >> 32)}
+	p.calls.stats.Syscalls++
+	_, _, errno := unix.RawSyscall6(unix.SYS_EPOLL_CTL, uintptr(epoll), unix.EPOLL_CTL_ADD,
+		uintptr(fd), uintptr(unsafe.Pointer(&event)), 0, 0)
+	if errno != 0 {
+		return errno
+	}
+	return nil
+}
+
+// remove undoes add.
+func (p *privateTable) remove(epoll, fd int) error {
+	p.calls.stats.Syscalls++
+	_, _, errno := unix.RawSyscall6(unix.SYS_EPOLL_CTL, uintptr(epoll), unix.EPOLL_CTL_DEL,
+		uintptr(fd), 0, 0, 0)
+	if errno != 0 {
+		return errno
+	}
+	return nil
+}
+
+// explainBorrow says what a failed borrow of ref was about.
+func explainBorrow(ref epbench.Ref, err error) error {
+	return explain(fmt.Sprintf("descriptor %v: pidfd_getfd", ref), err)
+}
+
+// occupied says that number is in use by what must not be replaced.
+func (p *privateTable) occupied(number int) bool {
+	_, err := p.call(unix.SYS_FCNTL, uintptr(number), unix.F_GETFD, 0)
+	return err == nil
+}
+
+// dup makes number, which is free, refer to the file of fd.
+func (p *privateTable) dup(fd, number int) error {
+	_, err := p.call(unix.SYS_DUP3, uintptr(fd), uintptr(number), unix.O_CLOEXEC)
+	return err
+}
