@@ -1,0 +1,94 @@
+// SPDX-License-Identifier: MIT
+
+package bench
+
+import (
+	"fmt"
+	"math"
+	"testing"
+	"time"
+
+	"epbench"
+	"epbench/workloads"
+)
+
+// check is one dump that was compared with the ground truth.
+type check struct {
+	spec   string
+	method string
+}
+
+// checked remembers how long the dump of each successful check took. It is
+// what predictions are made of, and what makes the repetitions of -count check
+// once.
+var checked = map[check]time.Duration{}
+
+// checkMethod dumps w by d and fails b unless the result is the truth.
+func checkMethod(b *testing.B, w *workloads.Workload, m epbench.Method, d epbench.Dumper) {
+	b.Helper()
+	c := check{w.Spec.String(), m.Name}
+	if _, ok := checked[c]; ok {
+		return
+	}
+	start := time.Now()
+	regs, _, err := d.Dump(b.Context(), w.PIDs, nil)
+	elapsed := time.Since(start)
+	if err != nil {
+		b.Fatalf("%v of %v: %v", m.Name, w.Spec, err)
+	}
+	if diff := epbench.Diff(w.Truth, regs); diff != "" {
+		b.Fatalf("%v of %v is not the truth, and is not timed: %s", m.Name, w.Spec, diff)
+	}
+	checked[c] = elapsed
+}
+
+// skipOverBudget skips b, and tells so in the output, when one dump of spec by
+// d is predicted to cost more than the budget.
+func skipOverBudget(b *testing.B, spec workloads.Spec, m epbench.Method, d epbench.Dumper) {
+	b.Helper()
+	predicted := predict(b, spec, m, d)
+	if predicted <= *budget {
+		return
+	}
+	fmt.Printf("# not run: %s predicted=%.3gs budget=%gs\n",
+		b.Name(), predicted.Seconds(), budget.Seconds())
+	b.SkipNow()
+}
+
+// predict returns what one dump of spec is expected to cost: what n/2 costs,
+// times what the doubling from n/4 to n/2 multiplied it by. Steps are no longer
+// than that because growth itself grows, where a method's constant costs give
+// way to its cubic ones. Up to 100 registrations are not predicted, but run.
+func predict(b *testing.B, spec workloads.Spec, m epbench.Method, d epbench.Dumper) time.Duration {
+	b.Helper()
+	if took, ok := checked[check{spec.String(), m.Name}]; ok {
+		return took
+	}
+	const smallest = 100
+	if spec.N <= smallest {
+		return 0
+	}
+	quarter := pilot(b, spec, spec.N/4, m, d)
+	half := pilot(b, spec, spec.N/2, m, d)
+	// Noise can make the smaller one the slower, but no method grows slower
+	// than n.
+	growth := max(2, float64(half)/float64(max(quarter, 1)))
+	return time.Duration(math.Min(float64(half)*growth, math.MaxInt64))
+}
+
+// pilot returns what one dump of spec at size n costs, or is predicted to.
+func pilot(b *testing.B, spec workloads.Spec, n int, m epbench.Method, d epbench.Dumper) time.Duration {
+	b.Helper()
+	spec.N = max(n, 1)
+	spec.Epolls = min(spec.Epolls, spec.N)
+	if predicted := predict(b, spec, m, d); predicted > *budget {
+		return predicted
+	}
+	c := check{spec.String(), m.Name}
+	if took, ok := checked[c]; ok {
+		return took
+	}
+	w := start(b, b, spec)
+	checkMethod(b, w, m, d)
+	return checked[c]
+}

@@ -1,0 +1,39 @@
+// SPDX-License-Identifier: MIT
+
+// Package bench asks the project's questions as Go benchmarks, one file a
+// question, and holds the tests that all methods tell the same truth.
+//
+//	BenchmarkDump    what does a method cost, by shape, kind and number of registrations?
+//	BenchmarkFloor   what is the least that any iterator could cost here?
+//	BenchmarkSetup   what does it cost to make a method ready (load, verify, attach)?
+//	BenchmarkFdinfo  what does one reading of an epoll's fdinfo cost?
+//	BenchmarkKcmp    what does one kcmp(KCMP_EPOLL_TFD) cost?
+//	BenchmarkRefcount  what does a reference on each file cost on this hardware?
+//
+// # What is timed
+//
+// An operation is one dump, from known PIDs to finished []Registration, join
+// and sorting included, of a process that sits still. Before a method is timed
+// on a workload, its result there is compared with the ground truth; a method
+// that is wrong fails and is not timed.
+//
+// A case whose predicted cost per operation is over -budget is not run. The
+// output then has a line that is no benchmark line and no configuration, which
+// benchstat passes over:
+//
+//	# not run: BenchmarkDump/shape=moved/kind=eventfd/n=10000/method=naive predicted=210s budget=2s
+//
+// The prediction extends the growth from n/4 to n/2 by one more doubling.
+//
+// # Units
+//
+//	ns/op, ns/reg  time of a dump, and the same divided by the registrations
+//	kcmp/op        kcmp(2) calls of a dump
+//	syscalls/op    its other system calls
+//	B-read/op      bytes that it read from procfs or from the iterator
+//
+// Configuration lines (kernel, lane, accel, clock, patched, suite) say where
+// the measurement ran; benchstat keeps apart what differs in them. With
+// "clock: insn" the units insn/op and insn/reg stand for ns/op and ns/reg:
+// exact instruction counts of a guest, not times.
+package bench

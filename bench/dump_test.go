@@ -1,0 +1,119 @@
+// SPDX-License-Identifier: MIT
+
+package bench
+
+import (
+	"fmt"
+	"testing"
+
+	"epbench"
+	"epbench/workloads"
+)
+
+// BenchmarkDump is the comparison: every method on every workload.
+func BenchmarkDump(b *testing.B) {
+	forEachWorkload(b, func(b *testing.B, spec workloads.Spec, get getWorkload) {
+		for _, m := range methods() {
+			b.Run("method="+m.Name, func(b *testing.B) {
+				d := open(b, m)
+				skipOverBudget(b, spec, m, d)
+				w := get(b)
+				checkMethod(b, w, m, d)
+				benchmarkDump(b, w, d)
+			})
+		}
+	})
+}
+
+func benchmarkDump(b *testing.B, w *workloads.Workload, d epbench.Dumper) {
+	var (
+		regs  []epbench.Registration
+		total epbench.Stats
+	)
+	for b.Loop() {
+		var stats epbench.Stats
+		var err error
+		regs, stats, err = d.Dump(b.Context(), w.PIDs, regs[:0])
+		if err != nil {
+			b.Fatal(err)
+		}
+		total.Kcmp += stats.Kcmp
+		total.Syscalls += stats.Syscalls
+		total.BytesRead += stats.BytesRead
+	}
+	reportTime(b, len(w.Truth))
+	perOp := func(count uint64) float64 { return float64(count) / float64(b.N) }
+	b.ReportMetric(perOp(total.Kcmp), "kcmp/op")
+	b.ReportMetric(perOp(total.Syscalls), "syscalls/op")
+	b.ReportMetric(perOp(total.BytesRead), "B-read/op")
+}
+
+// getWorkload returns the workload of the sub-benchmarks that share it, started
+// for the first of them that asks: -bench may select none. It fails the b that
+// it is given.
+type getWorkload func(b *testing.B) *workloads.Workload
+
+// forEachWorkload runs f on every shape, kind and size that the flags name, as
+// sub-benchmarks. The workload lives until f returns.
+func forEachWorkload(b *testing.B, f func(*testing.B, workloads.Spec, getWorkload)) {
+	for _, shape := range shapes.values {
+		b.Run("shape="+shape, func(b *testing.B) {
+			for _, kind := range kinds.values {
+				b.Run("kind="+kind, func(b *testing.B) {
+					for _, n := range sizes.values {
+						b.Run(fmt.Sprintf("n=%d", n), func(b *testing.B) {
+							spec, err := workloads.Parse(fmt.Sprintf("shape=%s,kind=%s,n=%d", shape, kind, n))
+							if err != nil {
+								b.Fatal(err)
+							}
+							f(b, spec, sharedWorkload(b, spec))
+						})
+					}
+				})
+			}
+		})
+	}
+}
+
+// sharedWorkload starts spec once, for the duration of owner.
+func sharedWorkload(owner *testing.B, spec workloads.Spec) getWorkload {
+	var w *workloads.Workload
+	return func(b *testing.B) *workloads.Workload {
+		b.Helper()
+		if w == nil {
+			w = start(b, owner, spec)
+		}
+		return w
+	}
+}
+
+// open opens the method for the duration of b, and skips b where it cannot
+// work.
+func open(b testing.TB, m epbench.Method) epbench.Dumper {
+	b.Helper()
+	d, err := m.Open()
+	skipUnavailable(b, err)
+	if err != nil {
+		b.Fatalf("opening %v: %v", m.Name, err)
+	}
+	b.Cleanup(func() {
+		if err := d.Close(); err != nil {
+			b.Errorf("closing %v: %v", m.Name, err)
+		}
+	})
+	return d
+}
+
+// reportTime reports the time per registration, of n an operation, beside that
+// per operation, both in the unit of the clock.
+func reportTime(b *testing.B, n int) {
+	elapsed := float64(b.Elapsed().Nanoseconds())
+	perOp := elapsed / float64(b.N)
+	unit := "ns"
+	if clock() == "insn" {
+		unit = "insn"
+		b.ReportMetric(0, "ns/op") // leave the built-in metric out
+		b.ReportMetric(perOp, "insn/op")
+	}
+	b.ReportMetric(perOp/float64(n), unit+"/reg")
+}

@@ -1,0 +1,43 @@
+// SPDX-License-Identifier: MIT
+
+package bench
+
+import (
+	"testing"
+
+	"epbench/bpf"
+	"epbench/workloads"
+)
+
+// BenchmarkFloor is the least that an iterator could cost on each workload of
+// BenchmarkDump: the kernel's iteration with a program that does nothing, and
+// with one that only counts.
+func BenchmarkFloor(b *testing.B) {
+	forEachWorkload(b, func(b *testing.B, _ workloads.Spec, get getWorkload) {
+		for _, kind := range []bpf.FloorKind{bpf.FloorEmpty, bpf.FloorCount} {
+			b.Run("floor="+string(kind), func(b *testing.B) {
+				floor, err := bpf.OpenFloor(kind)
+				skipUnavailable(b, err)
+				if err != nil {
+					b.Fatal(err)
+				}
+				defer floor.Close()
+				benchmarkFloor(b, floor, kind, get(b))
+			})
+		}
+	})
+}
+
+func benchmarkFloor(b *testing.B, floor *bpf.Floor, kind bpf.FloorKind, w *workloads.Workload) {
+	for b.Loop() {
+		counts, err := floor.Run(b.Context(), w.PIDs)
+		if err != nil {
+			b.Fatal(err)
+		}
+		// An epoll instance is counted once a descriptor, so there may be more.
+		if kind == bpf.FloorCount && counts.Registrations < uint64(len(w.Truth)) {
+			b.Fatalf("counted %d registrations of %d", counts.Registrations, len(w.Truth))
+		}
+	}
+	reportTime(b, len(w.Truth))
+}

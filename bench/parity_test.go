@@ -1,0 +1,84 @@
+// SPDX-License-Identifier: MIT
+
+package bench
+
+import (
+	"fmt"
+	"testing"
+
+	"epbench"
+	"epbench/workloads"
+)
+
+// TestEveryMethodTellsTheTruth compares each method with what the workload
+// itself says that it did, for every kind and shape.
+func TestEveryMethodTellsTheTruth(t *testing.T) {
+	for _, layout := range []string{
+		"n=60",
+		"n=60,epolls=3,idle=20",
+		"n=60,epolls=3,idle=20,procs=3",
+	} {
+		t.Run(layout, func(t *testing.T) {
+			for _, kind := range workloads.Kinds() {
+				for _, shape := range workloads.Shapes() {
+					checkTruth(t, fmt.Sprintf("shape=%s,kind=%s,%s", shape, kind, layout), methods())
+				}
+			}
+		})
+	}
+}
+
+// TestEveryMethodTellsTheTruthOfMany is the same with so many registrations
+// that buffers grow and reads are partial. The naive method, whose cost grows
+// with the third power, has its share with fewer.
+func TestEveryMethodTellsTheTruthOfMany(t *testing.T) {
+	if testing.Short() {
+		t.Skip("short run: the large workloads take about half a minute")
+	}
+	for _, kind := range workloads.Kinds() {
+		for _, shape := range workloads.Shapes() {
+			checkTruth(t, fmt.Sprintf("shape=%s,kind=%s,n=300", shape, kind), only("naive"))
+			checkTruth(t, fmt.Sprintf("shape=%s,kind=%s,n=3000,epolls=2,idle=300", shape, kind), except("naive"))
+		}
+	}
+}
+
+// checkTruth runs one subtest a method on the workload of spec.
+func checkTruth(t *testing.T, spec string, methods []epbench.Method) {
+	t.Run(spec, func(t *testing.T) {
+		parsed, err := workloads.Parse(spec)
+		if err != nil {
+			t.Fatal(err)
+		}
+		w := start(t, t, parsed)
+		for _, m := range methods {
+			t.Run(m.Name, func(t *testing.T) {
+				d := open(t, m)
+				got, _, err := d.Dump(t.Context(), w.PIDs, nil)
+				if err != nil {
+					t.Fatal(err)
+				}
+				if diff := epbench.Diff(w.Truth, got); diff != "" {
+					t.Error(diff)
+				}
+			})
+		}
+	})
+}
+
+func only(name string) []epbench.Method {
+	return filter(func(m epbench.Method) bool { return m.Name == name })
+}
+
+func except(name string) []epbench.Method {
+	return filter(func(m epbench.Method) bool { return m.Name != name })
+}
+
+func filter(keep func(epbench.Method) bool) (kept []epbench.Method) {
+	for _, m := range methods() {
+		if keep(m) {
+			kept = append(kept, m)
+		}
+	}
+	return kept
+}
