@@ -87,7 +87,7 @@ func (h *Held) Check() error {
 				return fmt.Errorf("process %d: polling its pidfd: %w", h.pids[i], err)
 			}
 			if n > 0 {
-				return fmt.Errorf("process %d exited during the dump: %w", h.pids[i], epbench.ErrNoProcess)
+				return fmt.Errorf("process %d has exited meanwhile: %w", h.pids[i], epbench.ErrNoProcess)
 			}
 			break
 		}
