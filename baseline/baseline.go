@@ -22,26 +22,58 @@ package baseline
 import (
 	"cmp"
 	"context"
+	"errors"
+	"fmt"
+	"os"
 	"slices"
+	"strconv"
 
 	"epbench"
 	"epbench/internal/process"
+
+	"golang.org/x/sys/unix"
 )
 
 // Methods returns naive, criu, inode and merge.
 func Methods() []epbench.Method {
 	return []epbench.Method{
-		method("naive", "fdinfo, then kcmp against every descriptor until one matches", naive),
-		method("criu", "CRIU's algorithm: the number itself first, then an ordered search with kcmp", criu),
-		method("inode", "fdinfo, then kcmp against the descriptors of the same inode", inode),
-		method("merge", "all open files in an epoll of our own, whose fdinfo has the same order", merge),
+		method("naive", "fdinfo, then kcmp against every descriptor until one matches", naive, checkKcmp),
+		method("criu", "CRIU's algorithm: the number itself first, then an ordered search with kcmp", criu, checkKcmp),
+		method("inode", "fdinfo, then kcmp against the descriptors of the same inode", inode, checkKcmp),
+		method("merge", "all open files in an epoll of our own, whose fdinfo has the same order", merge, checkKcmp, checkGetfd),
 	}
 }
 
-func method(name, how string, dump func(*tree) error) epbench.Method {
+func method(name, how string, dump func(*tree) error, checks ...func() error) epbench.Method {
 	return epbench.Method{Name: name, How: how, Open: func() (epbench.Dumper, error) {
+		for _, check := range checks {
+			if err := check(); err != nil {
+				return nil, err
+			}
+		}
 		return &dumper{dump: dump}, nil
 	}}
+}
+
+// checkKcmp asks kcmp about descriptors that do not exist.
+func checkKcmp() error {
+	self := epbench.Ref{PID: int32(os.Getpid()), FD: -1}
+	if _, err := KcmpTarget(self, self, 0, 0); !errors.Is(err, unix.EBADF) {
+		return explainKcmp("KCMP_EPOLL_TFD", err)
+	}
+	return nil
+}
+
+// checkGetfd borrows from a process that does not exist.
+func checkGetfd() error {
+	_, err := unix.PidfdGetfd(-1, 0, 0)
+	if errors.Is(err, unix.ENOSYS) {
+		return &epbench.UnavailableError{
+			Err:  fmt.Errorf("pidfd_getfd: %w", epbench.ErrNotSupported),
+			Hint: "needs Linux 5.6 or later",
+		}
+	}
+	return nil
 }
 
 // dumper makes an epbench.Dumper of a function that appends to tree.regs.
@@ -130,14 +162,31 @@ func (t *tree) distinct(refs []epbench.Ref) ([]epbench.Ref, error) {
 }
 
 // addItems appends the registrations of epoll, without targets, in the order
-// of the kernel's tree, and calls visit for each item.
+// of the kernel's tree, and calls visit for each item. The fdinfo of epoll is
+// what t.fdinfo is about to read.
 func (t *tree) addItems(epoll epbench.Ref, visit func(Item)) error {
-	return t.readFdinfo(&t.fdinfo, epoll, func(it Item) {
+	for t.fdinfo.Next() {
+		it := t.fdinfo.Item()
 		t.regs = append(t.regs, epbench.Registration{
 			Epoll: epoll, TFD: it.TFD, Events: it.Events, Data: it.Data,
 		})
 		visit(it)
-	})
+	}
+	if err := t.fdinfo.Err(); err != nil {
+		return explain(fmt.Sprintf("epoll %v", epoll), err)
+	}
+	return nil
+}
+
+// readEpoll is addItems with the file of /proc/PID/fdinfo.
+func (t *tree) readEpoll(epoll epbench.Ref, visit func(Item)) error {
+	fd, err := t.openProc(epoll.PID, "fdinfo/"+strconv.Itoa(int(epoll.FD)))
+	if err != nil {
+		return explain(fmt.Sprintf("epoll %v: opening fdinfo", epoll), err)
+	}
+	defer t.close(fd)
+	t.fdinfo.Reset(&procReader{&t.calls, fd})
+	return t.addItems(epoll, visit)
 }
 
 // toffs returns the toff of each of regs, which are those of one epoll in the

@@ -141,7 +141,7 @@ func makeGenID(dev, ino uint64, pos int64) uint32 {
 // dumpEpoll is dump_one_eventpoll of criu/eventpoll.c.
 func (c *criuDump) dumpEpoll(table *descriptorTable, epoll epbench.Ref) error {
 	e := criuEpoll{from: len(c.regs)}
-	err := c.addItems(epoll, func(it Item) {
+	err := c.readEpoll(epoll, func(it Item) {
 		e.genIDs = append(e.genIDs, makeGenID(it.StatDev(), it.Ino, it.Pos))
 	})
 	if err != nil {

@@ -103,7 +103,7 @@ func (x *inodeDump) collectOne(table *descriptorTable, fd int32) (bool, error) {
 func (x *inodeDump) dumpEpoll(epoll epbench.Ref) error {
 	var ids []inodeID
 	from := len(x.regs)
-	err := x.addItems(epoll, func(it Item) {
+	err := x.readEpoll(epoll, func(it Item) {
 		ids = append(ids, inodeID{it.StatDev(), it.Ino})
 	})
 	if err != nil {

@@ -20,11 +20,13 @@ import (
 // the scratch, its fdinfo lists them in the same order, and two lists in the
 // same order need only be laid side by side:
 //
-//  1. Read the fdinfo of each epoll instance E.
-//  2. Borrow each descriptor (pidfd_getfd(2)), always under the same number.
-//     The sieve tells whether its file is registered with E. If so, put it into
-//     the scratch. EEXIST there means that the file is known already under
-//     a lower descriptor; EPERM, that it can be registered nowhere.
+//  1. Borrow each descriptor (pidfd_getfd(2)), always under the same number.
+//     If it is an epoll instance E, read its fdinfo and hang it into the sieve,
+//     which tells of every other file whether it is registered with E. If so,
+//     put it into the scratch. EEXIST there means that the file is known
+//     already under a lower descriptor.
+//  2. Do so again with the files that came before the last E and were not
+//     registered with an earlier one.
 //  3. Read the fdinfo of the scratch. If it has as many files as E has
 //     registrations, each file has one, and the i-th is the target of the
 //     i-th: nothing remains to be asked.
@@ -34,8 +36,8 @@ import (
 //     it cannot be added to anything, is "added" to E under the registration's
 //     number. EEXIST says that it is this one.
 //
-// With several instances, step 2 is made with all of them hung at once, and
-// then again for halves of them, with the files that were left.
+// With several instances, all of them are hung in step 1, and then halves of
+// them, and halves of these, each time with the files that were left.
 //
 // No call can add, change or remove a registration of the processes, re-arm
 // one, or make it ready, and nothing is left if this process is killed between
@@ -49,19 +51,11 @@ import (
 // as criu does, but a file's registrations, which follow one another, are found
 // by their first and last one (see search.go); Stats.Warnings says so.
 func merge(t *tree) error {
-	all, epolls, err := t.descriptors()
-	if err != nil {
+	m := &merger{tree: t, seed: maphash.MakeSeed()}
+	if err := m.list(); err != nil {
 		return err
 	}
-	watching := epolls
-	if epolls, err = t.distinct(slices.Clone(epolls)); err != nil {
-		return err
-	}
-	m := &merger{tree: t, all: all, watching: watching, seed: maphash.MakeSeed()}
-	if err := m.readEpolls(epolls); err != nil {
-		return err
-	}
-	if len(m.epolls) == 0 {
+	if len(m.all) == 0 {
 		return nil
 	}
 	if err := withPrivateTable(&t.calls, m.run); err != nil {
@@ -74,11 +68,12 @@ type merger struct {
 	*tree
 	all      []epbench.Ref // every descriptor
 	watching []epbench.Ref // those of epoll instances
-	epolls   []*mergeEpoll // that have registrations
+	epolls   []*mergeEpoll // instances that have registrations
 	seed     maphash.Seed
 
 	table   *privateTable
-	sieve   *sieve
+	sieve   *sieve // nil if this kernel has not what it needs
+	window  *window
 	scratch int
 }
 
@@ -102,70 +97,62 @@ func (m *merger) hash(it Item) uint32 {
 	return uint32(maphash.Comparable(m.seed, inodeID{uint64(it.Sdev), it.Ino}))
 }
 
-func (m *merger) readEpolls(epolls []epbench.Ref) error {
-	for _, ref := range epolls {
-		if err := m.ctx.Err(); err != nil {
-			return err
-		}
-		e := &mergeEpoll{ref: ref, from: len(m.regs)}
-		err := m.addItems(ref, func(it Item) { e.inodes = append(e.inodes, m.hash(it)) })
+func (m *merger) regsOf(e *mergeEpoll) []epbench.Registration {
+	return m.regs[e.from : e.from+len(e.inodes)]
+}
+
+// list lists the descriptors.
+func (m *merger) list() error {
+	for _, pid := range m.held.PIDs() {
+		table, err := m.openTable(pid)
 		if err != nil {
 			return err
 		}
-		if len(e.inodes) > 0 {
-			m.epolls = append(m.epolls, e)
+		m.closeTable(table)
+		m.all = slices.Grow(m.all, len(table.fds))
+		for _, fd := range table.fds {
+			m.all = append(m.all, epbench.Ref{PID: table.pid, FD: fd})
 		}
 	}
 	return nil
-}
-
-func (m *merger) regsOf(e *mergeEpoll) []epbench.Registration {
-	return m.regs[e.from : e.from+len(e.inodes)]
 }
 
 // run merges what can be merged.
 func (m *merger) run(table *privateTable) error {
 	m.table = table
 	var err error
-	if m.sieve, err = newSieve(table); errors.Is(err, errLimit) {
+	m.sieve, err = newSieve(table)
+	switch {
+	case errors.Is(err, errLimit):
+		m.sieve = nil
 		m.warn(err.Error())
-		return nil
-	} else if err != nil {
+	case err != nil:
 		return err
 	}
+	if m.sieve != nil {
+		defer m.sieve.close()
+	}
+	if m.window, err = newWindow(table); err != nil {
+		return err
+	}
+	defer m.window.close()
 	if m.scratch, err = table.newEpoll(); err != nil {
 		return err
 	}
-	for _, e := range m.epolls {
-		if e.fd, err = m.borrow(e.ref); err != nil {
-			return explainBorrow(e.ref, err)
-		}
-	}
-	return m.mergeAll()
-}
-
-func (m *merger) mergeAll() error {
-	epolls := m.epolls
-	hung, err := m.hang(epolls)
-	if err == nil && !hung {
-		if epolls, err = m.hangable(epolls); err == nil && len(epolls) > 0 {
-			hung, err = m.hang(epolls)
-		}
-	}
-	if err != nil || len(epolls) == 0 {
+	defer table.close(m.scratch)
+	c := collection{merger: m, instances: newFileTree(&m.calls)}
+	if err := c.collect(); err != nil || len(c.hung) == 0 {
 		return err
 	}
-	files, err := m.collect(hung)
-	if err == nil && hung && len(epolls) == 1 {
-		err = m.align(epolls[0], files)
-	}
-	if hung {
-		m.unhang(epolls)
-	}
-	if err != nil || hung && len(epolls) == 1 {
+	files, err := m.readScratch()
+	if err != nil {
 		return err
 	}
-	return m.split(epolls, files)
+	if len(c.hung) == 1 {
+		return m.align(c.hung[0], files)
+	}
+	m.unhang(c.hung)
+	return m.split(c.hung, files)
 }
 
 // hang hangs all of epolls into the sieve, or none.
@@ -184,22 +171,6 @@ func (m *merger) unhang(epolls []*mergeEpoll) {
 	for _, e := range epolls {
 		m.sieve.unhang(e.fd)
 	}
-}
-
-// hangable returns those of epolls that can be hung alone.
-func (m *merger) hangable(epolls []*mergeEpoll) ([]*mergeEpoll, error) {
-	var can []*mergeEpoll
-	for i := range epolls {
-		hung, err := m.hang(epolls[i : i+1])
-		if err != nil {
-			return nil, err
-		}
-		if hung {
-			m.unhang(epolls[i : i+1])
-			can = append(can, epolls[i])
-		}
-	}
-	return can, nil
 }
 
 // split merges each of epolls, all of whose targets are among files.
@@ -239,75 +210,12 @@ func (m *merger) borrow(ref epbench.Ref) (int, error) {
 	return m.table.borrow(m.held.Pidfd(i), ref.FD)
 }
 
-// collect puts into the scratch every file that can be registered, if sieved
-// only those that are with any of the hung instances, and returns them in the
-// kernel's order.
-func (m *merger) collect(sieved bool) ([]orderedFile, error) {
-	watching := m.watching
-	for i, ref := range m.all {
-		if err := m.ctx.Err(); err != nil {
-			return nil, err
-		}
-		if len(watching) > 0 && watching[0] == ref {
-			// What is hung watches no epoll instance: see searchRest.
-			watching = watching[1:]
-			continue
-		}
-		fd, err := m.borrow(ref)
-		if errors.Is(err, unix.EBADF) {
-			continue // closed since it was listed
-		}
-		if err != nil {
-			return nil, explainBorrow(ref, err)
-		}
-		err = m.collectOne(i, fd, sieved)
-		m.table.close(fd)
-		if err != nil {
-			return nil, fmt.Errorf("descriptor %v: %w", ref, err)
-		}
-	}
-	return m.readScratch()
-}
-
-func (m *merger) collectOne(i, fd int, sieved bool) error {
-	if sieved {
-		is, err := m.sieve.registered(fd)
-		if !is {
-			return ignoreUnpollable(err)
-		}
-	}
-	err := m.table.add(m.scratch, fd, uint64(i))
-	if errors.Is(err, unix.EEXIST) {
-		return nil // the file of a lower descriptor
-	}
-	return ignoreUnpollable(err)
-}
-
-// ignoreUnpollable drops the error of files that no epoll instance can watch,
-// such as regular files, and explains those of limits.
-func ignoreUnpollable(err error) error {
-	switch {
-	case errors.Is(err, unix.EPERM):
-		return nil
-	case errors.Is(err, unix.ENOSPC):
-		return &epbench.UnavailableError{
-			Err:  fmt.Errorf("epoll_ctl: %w", err),
-			Hint: "raise fs.epoll.max_user_watches",
-		}
-	case err != nil:
-		return fmt.Errorf("epoll_ctl: %w", err)
-	}
-	return nil
-}
-
 func (m *merger) readScratch() ([]orderedFile, error) {
-	fd, err := m.openat(unix.AT_FDCWD, fmt.Sprintf("/proc/thread-self/fdinfo/%d", m.scratch), unix.O_RDONLY)
-	if err != nil {
-		return nil, fmt.Errorf("opening the fdinfo of the scratch epoll: %w", err)
+	if err := m.window.show(m.scratch, &m.fdinfo); err != nil {
+		return nil, err
 	}
-	defer m.close(fd)
 	var files []orderedFile
-	for m.fdinfo.Reset(&procReader{&m.calls, fd}); m.fdinfo.Next(); {
+	for m.fdinfo.Next() {
 		it := m.fdinfo.Item()
 		files = append(files, orderedFile{uint32(it.Data), m.hash(it)})
 	}

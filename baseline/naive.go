@@ -26,7 +26,7 @@ func naive(t *tree) error {
 	}
 	for _, epoll := range epolls {
 		from := len(t.regs)
-		if err := t.addItems(epoll, func(Item) {}); err != nil {
+		if err := t.readEpoll(epoll, func(Item) {}); err != nil {
 			return err
 		}
 		regs := t.regs[from:]

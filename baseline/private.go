@@ -3,6 +3,7 @@
 package baseline
 
 import (
+	"errors"
 	"fmt"
 	"os"
 	"runtime"
@@ -108,6 +109,21 @@ func (p *privateTable) remove(epoll, fd int) error {
 	return nil
 }
 
+// isEpoll tells whether fd is an epoll instance by trying to remove other, an
+// epoll instance of our own that is registered nowhere.
+func (p *privateTable) isEpoll(fd, other int) bool {
+	return errors.Is(p.remove(fd, other), unix.ENOENT)
+}
+
+// moveUp makes a descriptor of a number above fd for the same file.
+func (p *privateTable) moveUp(fd int) (int, error) {
+	up, err := p.call(unix.SYS_FCNTL, uintptr(fd), unix.F_DUPFD_CLOEXEC, uintptr(fd+1))
+	if err != nil {
+		return -1, fmt.Errorf("duplicating a descriptor: %w", err)
+	}
+	return up, nil
+}
+
 // explainBorrow says what a failed borrow of ref was about.
 func explainBorrow(ref epbench.Ref, err error) error {
 	return explain(fmt.Sprintf("descriptor %v: pidfd_getfd", ref), err)
@@ -119,7 +135,7 @@ func (p *privateTable) occupied(number int) bool {
 	return err == nil
 }
 
-// dup makes number, which is free, refer to the file of fd.
+// dup makes number refer to the file of fd.
 func (p *privateTable) dup(fd, number int) error {
 	_, err := p.call(unix.SYS_DUP3, uintptr(fd), uintptr(number), unix.O_CLOEXEC)
 	return err

@@ -167,23 +167,6 @@ func (c *calls) isEpoll(t *descriptorTable, fd int32) (bool, error) {
 	return false, explain(fmt.Sprintf("descriptor %d:%d", t.pid, fd), err)
 }
 
-// readFdinfo calls visit for each item of the fdinfo of ref.
-func (c *calls) readFdinfo(f *Fdinfo, ref epbench.Ref, visit func(Item)) error {
-	what := fmt.Sprintf("epoll %v", ref)
-	fd, err := c.openProc(ref.PID, "fdinfo/"+strconv.Itoa(int(ref.FD)))
-	if err != nil {
-		return explain(what+": opening fdinfo", err)
-	}
-	defer c.close(fd)
-	for f.Reset(&procReader{c, fd}); f.Next(); {
-		visit(f.Item())
-	}
-	if err := f.Err(); err != nil {
-		return explain(what, err)
-	}
-	return nil
-}
-
 // OpenFdinfo opens the fdinfo of ref, to be read through Fdinfo.
 func OpenFdinfo(ref epbench.Ref) (io.ReadCloser, error) {
 	fd, err := openProc(ref.PID, "fdinfo/"+strconv.Itoa(int(ref.FD)))

@@ -68,6 +68,15 @@ func newSieve(table *privateTable) (*sieve, error) {
 	return s, nil
 }
 
+// close takes out what hangs and what is in the gauge or the pads.
+func (s *sieve) close() {
+	s.table.close(s.hook)
+	s.table.close(s.gauge)
+	for _, pad := range s.pads {
+		s.table.close(pad.epoll)
+	}
+}
+
 // chain makes chainLinks instances of which each watches the one before, but
 // for the last, which exists paths times. It returns the first.
 func (s *sieve) chain(paths int) (int, error) {
