@@ -100,10 +100,26 @@ func (d *dumper) hold(t *tree, pids []int) error {
 	defer held.Close()
 	t.held = held
 	err = d.dump(t)
-	if exited := held.Check(); exited != nil {
+	if exited := t.checkAlive(); exited != nil {
 		return exited
 	}
 	return err
+}
+
+// checkAlive returns an error that wraps epbench.ErrNoProcess if a process has
+// exited. An exiting process first loses its descriptors, all at once (do_exit
+// in kernel/exit.c), and can be seen to have exited only when they are closed,
+// which may take a while.
+func (t *tree) checkAlive() error {
+	if err := t.held.Check(); err != nil {
+		return err
+	}
+	for _, pid := range t.listed {
+		if !t.hasDescriptors(pid) {
+			return fmt.Errorf("process %d exited during the dump: %w", pid, epbench.ErrNoProcess)
+		}
+	}
+	return nil
 }
 
 func (d *dumper) Close() error { return nil }

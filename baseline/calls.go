@@ -34,7 +34,8 @@ type epollSlot struct {
 
 // calls makes system calls for one dump and counts them.
 type calls struct {
-	stats epbench.Stats
+	stats  epbench.Stats
+	listed []int32 // processes that had descriptors when these were listed
 }
 
 // kcmpFiles compares the files of two descriptors. The order is the kernel's

@@ -114,6 +114,9 @@ func (c *calls) openTable(pid int) (*descriptorTable, error) {
 	var err error
 	if t.dir, err = c.openProc(t.pid, "fd"); err == nil {
 		if t.fds, err = c.list(t.dir); err == nil {
+			if len(t.fds) > 0 {
+				c.listed = append(c.listed, t.pid)
+			}
 			return t, nil
 		}
 		c.close(t.dir)
@@ -125,6 +128,26 @@ func (c *calls) openTable(pid int) (*descriptorTable, error) {
 }
 
 func (c *calls) closeTable(t *descriptorTable) { c.close(t.dir) }
+
+// hasDescriptors tells whether pid has any. One that exits has none.
+func (c *calls) hasDescriptors(pid int32) bool {
+	dir, err := c.openProc(pid, "fd")
+	if err != nil {
+		return false
+	}
+	defer c.close(dir)
+	var buf [128]byte // room for "." and "..", and for one more at least
+	for read := 0; ; {
+		n, err := c.getdents(dir, buf[:])
+		if err != nil || n == 0 {
+			return false
+		}
+		const entry = 24 // of a name of up to four characters
+		if read += n; read > 2*entry {
+			return true
+		}
+	}
+}
 
 // list returns the names in dir that are numbers.
 func (c *calls) list(dir int) ([]int32, error) {
