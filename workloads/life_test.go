@@ -210,7 +210,7 @@ func TestStartCancelledMidwayLeavesNoProcess(t *testing.T) {
 	startWorkload(t, s).Close()
 	whole := time.Since(begin)
 	cut := 0
-	for range 30 {
+	for range 20 {
 		delay := rand.N(whole)
 		ctx, cancel := context.WithTimeout(t.Context(), delay)
 		w, err := Start(ctx, s)
@@ -260,7 +260,7 @@ func TestAKilledParentLeavesNoProcess(t *testing.T) {
 
 func TestAParentKilledAtAnyMomentLeavesNoProcess(t *testing.T) {
 	adopt(t)
-	for range 30 {
+	for range 20 {
 		cmd := helperCommand("shape=moved,kind=mixed,n=3000,procs=4", 0)
 		if _, err := cmd.StdinPipe(); err != nil {
 			t.Fatal(err)
