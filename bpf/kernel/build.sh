@@ -139,42 +139,17 @@ configure() {
 	done <"$1/wanted.config"
 }
 
-# Tells how far the build is and, should this script die, ends the build. It
-# has the lock as well, so that nobody takes over before it has done so.
-watch_build() {
-	local tree=$1 flavour=$2 group=$3 total=$4 objects parent tick=0
-	while kill -0 "$group" 2>/dev/null; do
-		read -r _ _ _ parent _ <"/proc/$BASHPID/stat"
-		if [ "$parent" != $$ ]; then
-			kill -KILL -- "-$group" 2>/dev/null
-			break
-		fi
-		sleep 0.5
-		tick=$((tick + 1))
-		[ $((tick % 30)) = 0 ] || continue
-		objects=$(grep -cE '^  (CC|AS) ' "$tree.log" || true)
-		say "$flavour: $objects of about $total objects," \
-			"$((SECONDS - started)) s"
-	done
-}
-
 # -fno-var-tracking: where a variable lives is of no interest to BTF, and leaving
 # it out of DWARF saves an eighth of the compiler's time. The code is the same.
 compile() {
-	local tree=$1 flavour=$2 total status=0
-	case $flavour in perf) total=880 ;; debug) total=990 ;; esac
 	KBUILD_BUILD_USER=epbench KBUILD_BUILD_HOST=epbench \
 	KBUILD_BUILD_TIMESTAMP='1970-01-01 00:00:00 UTC' \
-	setsid make -C "$tree" ARCH=x86_64 LOCALVERSION="-epbench-$flavour" \
-		KCFLAGS=-fno-var-tracking -j"$(nproc)" bzImage >"$tree.log" 2>&1 9>&- &
-	build=$!
-	watch_build "$tree" "$flavour" "$build" "$total" &
-	wait "$build" || status=$?
-	build=
-	[ "$status" = 0 ] && return
-	grep -E 'error:|Error [0-9]|\*\*\*|not found' "$tree.log" | head -n 20 >&2
-	cp "$tree.log" "$cache/failed-$flavour.log"
-	fail "$flavour: build failed, the whole log is $cache/failed-$flavour.log"
+	make -C "$1" ARCH=x86_64 LOCALVERSION="-epbench-$2" \
+		KCFLAGS=-fno-var-tracking -j"$(nproc)" bzImage >"$1.log" 2>&1 &&
+		return
+	grep -E 'error:|Error [0-9]|\*\*\*|not found' "$1.log" | head -n 20 >&2
+	cp "$1.log" "$cache/failed-$2.log"
+	fail "$2: build failed, the whole log is $cache/failed-$2.log"
 }
 
 # What others use of a build: the image, and what tells what is in it.
@@ -183,14 +158,46 @@ collect() {
 	mkdir "$image"
 	cp "$tree/arch/x86/boot/bzImage" "$tree/System.map" "$image/"
 	cp "$tree/.config" "$image/config"
-	objcopy -O binary --only-section=.BTF --set-section-flags .BTF=alloc \
-		"$tree/vmlinux" "$image/vmlinux.btf"
+	objcopy --dump-section .BTF="$image/vmlinux.btf" "$tree/vmlinux" /dev/null
 	[ -s "$image/vmlinux.btf" ] || fail "vmlinux has no BTF"
 	sync "$image"/*
 }
 
+# All of the work on a build, in the order of its steps.
+make_image() {
+	local work=$1 flavour=$2
+	copy_source "$work/linux"
+	apply_patches "$work/linux"
+	configure "$work/linux" "$flavour"
+	compile "$work/linux" "$flavour"
+	collect "$work/linux" "$work/image"
+}
+
+# Tells how far the build is and, should this script die, ends the build. It
+# holds the lock as well, so that nobody takes over before it has done so.
+watch_build() {
+	local work=$1 flavour=$2 group=$3 total objects parent tick=0
+	case $flavour in perf) total=880 ;; debug) total=950 ;; esac
+	while kill -0 -- "-$group" 2>/dev/null; do
+		read -r _ _ _ parent _ <"/proc/$BASHPID/stat"
+		if [ "$parent" != $$ ]; then
+			kill -KILL -- "-$group" 2>/dev/null
+			break
+		fi
+		sleep 0.5
+		tick=$((tick + 1))
+		[ $((tick % 30)) = 0 ] && [ -f "$work/linux.log" ] || continue
+		objects=$(grep -cE '^  (CC|AS) ' "$work/linux.log" || true)
+		say "$flavour: $objects of about $total objects," \
+			"$((SECONDS - started)) s"
+	done
+}
+
 clean_up() {
-	[ -z "$build" ] || kill -KILL -- "-$build" 2>/dev/null || true
+	if [ -n "$build" ]; then
+		kill -KILL -- "-$build" 2>/dev/null || true
+		wait "$build" 2>/dev/null || true
+	fi
 	[ -z "$work" ] || rm -rf "$work"
 }
 
@@ -214,11 +221,14 @@ build_kernel() {
 	trap 'exit 130' INT
 	trap 'exit 143' TERM HUP
 
-	copy_source "$work/linux"
-	apply_patches "$work/linux"
-	configure "$work/linux" "$flavour"
-	compile "$work/linux" "$flavour"
-	collect "$work/linux" "$work/image"
+	# Job control gives the build a process group, to end it all at once.
+	set -m
+	make_image "$work" "$flavour" 9>&- &
+	build=$!
+	set +m
+	watch_build "$work" "$flavour" "$build" &
+	wait "$build" || exit 1
+	build=
 	mv -T "$work/image" "$dest"
 	say "$flavour: built $dest in $((SECONDS - started)) s"
 }
