@@ -5,3 +5,4 @@ package bpf
 //go:generate go tool bpf2go -cc clang -target bpfel -cflags "-O2 -Wall -Werror -mcpu=v3" learn learn.bpf.c
 //go:generate go tool bpf2go -cc clang -target bpfel -cflags "-O2 -Wall -Werror -mcpu=v3" taskfile taskfile.bpf.c
 //go:generate go tool bpf2go -cc clang -target bpfel -cflags "-O2 -Wall -Werror -mcpu=v3" floor floor.bpf.c
+//go:generate go tool bpf2go -cc clang -target bpfel -cflags "-O2 -Wall -Werror -mcpu=v3" -no-global-types -type sweep epoll epoll.bpf.c

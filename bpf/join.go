@@ -15,7 +15,7 @@ import (
 type join struct {
 	files  files
 	epolls []epollRecords
-	starts []int32
+	byTFD  tfdSorter
 }
 
 // epollRecords are the records of one epoll instance.
@@ -64,52 +64,24 @@ func (j *join) appendTo(dst []epbench.Registration) []epbench.Registration {
 	return dst
 }
 
-// place puts the registrations of one epoll instance into to, each where it
-// belongs in canonical order: a counting sort by tfd. That is possible
-// because tfds are descriptor numbers, and so dense; where they are not, the
-// counters would take too much memory.
+// place puts the registrations of one epoll instance into to, in canonical
+// order. Where each goes is found out first, so that to is written from one
+// end to the other: writing it here and there costs twice as much.
 func (j *join) place(e epollRecords, to []epbench.Registration) {
-	lowest, highest := e.records[0].Tfd, e.records[0].Tfd
-	for i := range e.records {
-		lowest = min(lowest, e.records[i].Tfd)
-		highest = max(highest, e.records[i].Tfd)
-	}
-	span := int(highest) - int(lowest) + 1
-	if span > 4*len(to)+1024 {
+	order, repeated, ok := j.byTFD.sort(e.records)
+	if !ok {
 		for i := range e.records {
 			to[i] = j.registration(e.epoll, &e.records[i])
 		}
 		epbench.Sort(to)
 		return
 	}
-	next, repeated := j.countTFDs(e.records, lowest, span)
-	for i := range e.records {
-		r := &e.records[i]
-		at := &next[r.Tfd-lowest]
-		to[*at] = j.registration(e.epoll, r)
-		*at++
+	for i, k := range order {
+		to[i] = j.registration(e.epoll, &e.records[k])
 	}
 	if repeated {
 		sortTies(to)
 	}
-}
-
-// countTFDs returns where the first registration of each tfd goes, from lowest
-// on, and whether any tfd comes twice.
-func (j *join) countTFDs(records []taskfileRegistration, lowest int32, span int) (next []int32, repeated bool) {
-	j.starts = slices.Grow(j.starts[:0], span)
-	next = j.starts[:span]
-	clear(next)
-	for i := range records {
-		next[records[i].Tfd-lowest]++
-	}
-	sum, most := int32(0), int32(0)
-	for i, n := range next {
-		next[i] = sum
-		sum += n
-		most = max(most, n)
-	}
-	return next, most > 1
 }
 
 func (j *join) registration(epoll epbench.Ref, r *taskfileRegistration) epbench.Registration {

@@ -29,9 +29,13 @@ typedef _Bool bool;
 #define BPF_MAP_TYPE_ARRAY 2
 #define BPF_F_MMAPABLE (1U << 10)
 
+struct seq_file;
+
 static void *(*bpf_map_lookup_elem)(void *map, const void *key) = (void *)1;
 static long (*bpf_probe_read_kernel)(void *dst, __u32 size,
 				     const void *src) = (void *)113;
+static long (*bpf_seq_write)(struct seq_file *m, const void *data,
+			     __u32 len) = (void *)127;
 static long (*bpf_loop)(__u32 iterations, void *callback, void *ctx,
 			__u64 flags) = (void *)181;
 
@@ -48,9 +52,12 @@ extern void *bpf_rdonly_cast(const void *obj, __u32 btf_id) __ksym __weak;
 #pragma clang attribute push(__attribute__((preserve_access_index)), \
 			     apply_to = record)
 
+struct files_struct;
+
 struct task_struct {
 	__s32 pid;
 	__s32 tgid;
+	struct files_struct *files;
 };
 
 struct hlist_head;
@@ -65,6 +72,10 @@ struct bpf_iter__task_file {
 	struct task_struct *task;
 	__u32 fd;
 	struct file *file;
+};
+
+struct bpf_iter_meta {
+	struct seq_file *seq;
 };
 
 struct rb_node {
@@ -83,6 +94,7 @@ struct rb_root_cached {
 
 struct eventpoll {
 	struct rb_root_cached rbr;
+	struct file *file;
 };
 
 struct epoll_filefd {
@@ -104,6 +116,13 @@ struct epitem {
 	struct rb_node rbn;
 	struct epoll_filefd ffd;
 	struct epoll_event event;
+};
+
+/* Of a kernel that has the epoll iterator. */
+struct bpf_iter__epoll {
+	struct bpf_iter_meta *meta;
+	struct eventpoll *ep;
+	struct epitem *epi;
 };
 
 #pragma clang attribute pop

@@ -40,6 +40,8 @@ enum stop {
 /* User space sets number to a new one and the rest to zero. */
 struct pass {
 	__u64 number;
+	__u64 task; /* whose descriptors these are */
+	__u32 processes; /* whose descriptors were there to the end */
 	__u32 descriptors; /* that matter; stored as far as there is room */
 	__u32 registrations; /* stored, the last ones perhaps just queued */
 	__u32 head; /* of the queue: the first one not yet read */
@@ -151,6 +153,29 @@ static __always_inline __u32 walk(struct file *file, struct descriptor *place)
 	return state.registrations - before;
 }
 
+/*
+ * A process that exits loses its table of descriptors long before a pidfd
+ * tells of it, and the iterator then just ends. If this is the last that is
+ * seen of the task, so that its memory may be another's already, the pidfd
+ * does tell.
+ */
+static __always_inline void end_process(void)
+{
+	struct files_struct *files = NULL;
+
+	if (!state.task)
+		return;
+	if (bpf_rdonly_cast)
+		files = typed(struct task_struct, state.task)->files;
+	else
+		bpf_probe_read_kernel(&files, sizeof(files),
+				      (void *)state.task +
+				      offset_of(struct task_struct, files));
+	if (files)
+		state.processes++;
+	state.task = 0;
+}
+
 SEC("iter/task_file")
 int taskfile(struct bpf_iter__task_file *ctx)
 {
@@ -160,13 +185,16 @@ int taskfile(struct bpf_iter__task_file *ctx)
 	__u32 index;
 	bool epoll;
 
-	if (!task || !file)
+	if (!task || !file) {
+		end_process();
 		return 0;
-	epoll = is_epoll(file);
-	if (!epoll && !file->f_ep)
-		return 0;
+	}
 	/* A thread with a table of its own: not in /proc/PID/fd either. */
 	if (task->pid != task->tgid)
+		return 0;
+	state.task = (__u64)task;
+	epoll = is_epoll(file);
+	if (!epoll && !file->f_ep)
 		return 0;
 	index = state.descriptors;
 	state.descriptors = index + 1;

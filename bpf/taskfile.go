@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"math"
+	"unsafe"
 
 	"epbench"
 	"epbench/internal/process"
@@ -110,19 +111,24 @@ func (t *taskfile) Dump(ctx context.Context, pids []int, dst []epbench.Registrat
 	if err := held.Check(); err != nil {
 		return dst, stats, err
 	}
+	stats.BytesRead = uint64(t.state.Descriptors)*uint64(unsafe.Sizeof(taskfileDescriptor{})) +
+		uint64(t.state.Registrations)*uint64(unsafe.Sizeof(taskfileRegistration{}))
 	return t.joined(held.PIDs(), dst), stats, nil
 }
 
 // collect makes passes until one has everything.
 func (t *taskfile) collect(ctx context.Context, pids []int, stats *epbench.Stats) error {
-	const attempts = 3
-	torn := 0
-	for {
+	const attempts = 10
+	for torn := 0; ; {
 		if err := t.pass(ctx, pids, stats); err != nil {
 			return err
 		}
 		switch t.state.Stop {
 		case stopNone:
+			if torn > 0 {
+				stats.Warnings = append(stats.Warnings, fmt.Sprintf(
+					"registrations were added or deleted while they were read, which was begun anew %d times", torn))
+			}
 			return nil
 		case stopFull:
 			if err := t.grow(); err != nil {
@@ -130,7 +136,7 @@ func (t *taskfile) collect(ctx context.Context, pids []int, stats *epbench.Stats
 			}
 		case stopTorn:
 			if torn++; torn == attempts {
-				return errors.New("registrations were added or deleted while they were read: stop the process first")
+				return fmt.Errorf("registrations were added or deleted while they were read, %d times in a row: stop the process first", attempts)
 			}
 		default:
 			return fmt.Errorf("an epoll instance has more than %d registrations: too many for one BPF loop", 1<<23)
@@ -156,15 +162,30 @@ func (t *taskfile) pass(ctx context.Context, pids []int, stats *epbench.Stats) e
 		if err := ctx.Err(); err != nil {
 			return err
 		}
-		if err := iterateFiles(t.objects.Taskfile, pid, stats); err != nil {
-			return err
-		}
-		if err := t.objects.State.Get(&t.state); err != nil {
+		if err := t.passOver(pid, stats); err != nil {
 			return err
 		}
 		t.ends = append(t.ends, t.state.Descriptors)
 	}
 	return nil
+}
+
+// passOver runs the program over the descriptors of one process, and makes
+// sure that it had them to the end.
+func (t *taskfile) passOver(pid int, stats *epbench.Stats) error {
+	processes := t.state.Processes
+	if err := iterateFiles(t.objects.Taskfile, pid, stats); err != nil {
+		return err
+	}
+	if err := t.objects.State.Get(&t.state); err != nil {
+		return err
+	}
+	if t.state.Processes > processes {
+		return nil
+	}
+	// It has lost its descriptors, or never had any.
+	stats.Syscalls += 3
+	return process.CheckExiting(pid)
 }
 
 // grow makes the arrays larger: that of the descriptors as large as they have

@@ -23,10 +23,13 @@ type taskfileDescriptor struct {
 type taskfilePass struct {
 	_             structs.HostLayout
 	Number        uint64
+	Task          uint64
+	Processes     uint32
 	Descriptors   uint32
 	Registrations uint32
 	Head          uint32
 	Stop          uint32
+	_             [4]byte
 }
 
 type taskfileRegistration struct {

@@ -1,0 +1,143 @@
+// SPDX-License-Identifier: GPL-2.0
+//go:build ignore
+/*
+ * epoll: a dump by the epoll iterator, in two steps. A pass of task_file notes
+ * the descriptors, then a pass of the epoll iterator over each epoll instance
+ * among them writes its registrations, one after the other, into one array.
+ *
+ * Beside the programs that do so are those that it is measured against, which
+ * go the same way and only count, and one that writes through seq_file.
+ */
+#include "kernel.h"
+#include "records.h"
+#include "walk.h"
+
+char LICENSE[] SEC("license") = "GPL";
+
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(map_flags, BPF_F_MMAPABLE);
+	__uint(max_entries, 1);
+	__type(key, __u32);
+	__type(value, struct descriptor);
+} descriptors SEC(".maps");
+
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(map_flags, BPF_F_MMAPABLE);
+	__uint(max_entries, 1);
+	__type(key, __u32);
+	__type(value, struct registration);
+} registrations SEC(".maps");
+
+/* Set to zero by user space before the first pass. */
+struct sweep {
+	__u64 epoll; /* the struct file of the epoll that was iterated last */
+	__u32 files; /* seen by count_files */
+	__u32 descriptors; /* noted, */
+	__u32 registrations; /* and read; both stored as far as there is room */
+} state;
+
+static __always_inline void note_descriptor(struct bpf_iter__task_file *ctx,
+					    bool epoll)
+{
+	struct task_struct *task = ctx->task;
+	__u32 index = state.descriptors;
+	struct descriptor *place;
+
+	/* A thread with a table of its own: not in /proc/PID/fd either. */
+	if (!task || task->pid != task->tgid)
+		return;
+	state.descriptors = index + 1;
+	place = bpf_map_lookup_elem(&descriptors, &index);
+	if (!place)
+		return;
+	place->file = (__u64)ctx->file;
+	place->fd = ctx->fd;
+	/* How many there are is not known yet, that there may be some is. */
+	place->registrations = epoll;
+}
+
+/* Notes what is watched, and the epoll instances. */
+SEC("iter/task_file")
+int note(struct bpf_iter__task_file *ctx)
+{
+	struct file *file = ctx->file;
+	bool epoll;
+
+	if (!file)
+		return 0;
+	epoll = is_epoll(file);
+	if (epoll || file->f_ep)
+		note_descriptor(ctx, epoll);
+	return 0;
+}
+
+/* Notes the epoll instances, since nothing can be counted without. */
+SEC("iter/task_file")
+int count_files(struct bpf_iter__task_file *ctx)
+{
+	struct file *file = ctx->file;
+
+	if (!file)
+		return 0;
+	state.files++;
+	if (is_epoll(file))
+		note_descriptor(ctx, 1);
+	return 0;
+}
+
+static __always_inline void read_item(struct epitem *epi,
+				      struct registration *to)
+{
+	to->file = (__u64)epi->ffd.file;
+	to->data = epi->event.data;
+	to->events = epi->event.events;
+	to->tfd = epi->ffd.fd;
+}
+
+SEC("iter/epoll")
+int full(struct bpf_iter__epoll *ctx)
+{
+	struct epitem *epi = ctx->epi;
+	__u32 index = state.registrations;
+	struct registration *place;
+
+	if (!epi) {
+		state.epoll = (__u64)ctx->ep->file;
+		return 0;
+	}
+	state.registrations = index + 1;
+	place = bpf_map_lookup_elem(&registrations, &index);
+	if (place)
+		read_item(epi, place);
+	return 0;
+}
+
+SEC("iter/epoll")
+int count(struct bpf_iter__epoll *ctx)
+{
+	if (ctx->epi)
+		state.registrations++;
+	return 0;
+}
+
+SEC("iter/epoll")
+int empty(struct bpf_iter__epoll *ctx)
+{
+	return 0;
+}
+
+/* For reads in pieces: which ends where is the reader's to say. */
+SEC("iter/epoll")
+int seq(struct bpf_iter__epoll *ctx)
+{
+	struct epitem *epi = ctx->epi;
+	struct registration r;
+
+	if (!epi)
+		return 0;
+	read_item(epi, &r);
+	bpf_seq_write(ctx->meta->seq, &r, sizeof(r));
+	return 0;
+}
