@@ -161,11 +161,15 @@ func TestCloseEndsAStoppedTree(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
+	begin := time.Now()
 	if err := w.Close(); err != nil {
 		t.Error(err)
 	}
-	expectEnded(t, pidfds, time.Second)
-	expectEveryChildEnds(t)
+	if took := time.Since(begin); took >= grace {
+		t.Errorf("took %v: it was killed, not continued", took)
+	}
+	expectEnded(t, pidfds, 0)
+	expectNoChild(t)
 }
 
 func TestCloseTellsThatTheWorkloadWasKilled(t *testing.T) {
@@ -228,6 +232,21 @@ func TestStartCancelledMidwayLeavesNoProcess(t *testing.T) {
 	if cut == 0 {
 		t.Error("no start was cut short")
 	}
+}
+
+func TestCancellingALongStartIsPrompt(t *testing.T) {
+	adopt(t)
+	ctx, cancel := context.WithTimeout(t.Context(), 100*time.Millisecond)
+	defer cancel()
+	begin := time.Now()
+	_, err := Start(ctx, Spec{Shape: shapeShared, N: axes[0].max})
+	if !errors.Is(err, context.DeadlineExceeded) {
+		t.Fatal(err)
+	}
+	if took := time.Since(begin); took >= grace {
+		t.Errorf("took %v: it was killed, it did not notice by itself", took)
+	}
+	expectNoChild(t)
 }
 
 func TestAKilledParentLeavesNoProcess(t *testing.T) {

@@ -170,12 +170,14 @@ func (w *Workload) Close() error {
 	return w.close()
 }
 
+// grace is how long a tree may take to end by itself.
+const grace = 2 * time.Second
+
 func (w *Workload) end() error {
 	w.control.Close()
 	// A tree that something has stopped or frozen does not see the end of the
 	// pipe. SIGCONT helps against the first, SIGKILL against the rest.
 	unix.Kill(-w.cmd.Process.Pid, unix.SIGCONT)
-	const grace = 2 * time.Second
 	select {
 	case <-w.ended:
 	case <-time.After(grace):
