@@ -26,7 +26,7 @@ var (
 	markDigits = strings.NewReplacer(
 		"⁰", "0", "¹", "1", "²", "2", "³", "3", "⁴", "4",
 		"⁵", "5", "⁶", "6", "⁷", "7", "⁸", "8", "⁹", "9")
-	asciiWords = strings.NewReplacer(" ± ", " +-", "±", "+-", "µ", "u", "×", "x", "·", "*", "≥", ">=", "∞", "inf")
+	asciiWords = strings.NewReplacer(" ± ", " +-", "±", "+-", "µ", "u", "×", "x", "·", "*", "≥", ">=", "∞", "inf", "–", "-")
 )
 
 // wrap breaks text into lines of at most columns, each after the indent. A

@@ -145,7 +145,7 @@ func (cs *cases) of(res *benchfmt.Result) (Case, error) {
 	}
 	for _, name := range required {
 		if values["/"+name] == "" {
-			return c, fmt.Errorf("Benchmark%s has no %s=", res.Name, name)
+			return c, fmt.Errorf("no %s= in Benchmark%s", name, res.Name)
 		}
 	}
 	for _, a := range c.axes() {
@@ -156,7 +156,7 @@ func (cs *cases) of(res *benchfmt.Result) (Case, error) {
 	if text := values["/n"]; text != "" {
 		n, err := strconv.Atoi(text)
 		if err != nil || n < 1 {
-			return c, fmt.Errorf("Benchmark%s: n=%s is no number of registrations", res.Name, text)
+			return c, fmt.Errorf("n=%s in Benchmark%s is no number of registrations", text, res.Name)
 		}
 		c.N = n
 	}

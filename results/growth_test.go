@@ -51,6 +51,9 @@ func trueSlope(law int, sizes []int) float64 {
 // TestKnownLawsAreNamedAndTheirExponentsCovered is the calibration: of 100
 // draws with 2% noise at least 95 must be right, in every combination.
 func TestKnownLawsAreNamedAndTheirExponentsCovered(t *testing.T) {
+	if testing.Short() {
+		t.Skip("short run: the calibration takes about half a minute")
+	}
 	for _, test := range []struct {
 		noise   string
 		samples int

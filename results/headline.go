@@ -90,24 +90,23 @@ func (h *heading) costSentence() string {
 	cost := func(method string) string {
 		return h.group.cost(h.group.measurement(h.workload.dump(h.n, method)).Cost)
 	}
-	var userspace, savings []string
+	var userspace []string
 	for _, s := range h.speedups {
 		if s.Legacy != "criu" && !s.BestLegacy {
 			continue
 		}
-		what := "the fastest userspace method (" + s.Legacy + ")"
+		what := "the fastest userspace method, " + s.Legacy
 		if s.Legacy == "criu" {
 			what = "CRIU's method"
 			if s.BestLegacy {
-				what += ", the fastest in userspace,"
+				what += ", the fastest in userspace"
 			}
 		}
-		userspace = append(userspace, fmt.Sprintf("%s with %s", cost(s.Legacy), what))
-		savings = append(savings, s.Ratio.String())
+		userspace = append(userspace, fmt.Sprintf("%s with %s (%v the iterator's)", cost(s.Legacy), what, s.Ratio))
 	}
-	return fmt.Sprintf("A dump of %s %s registrations (%s) costs %s and %s with the BPF iterator %s: %s less.",
+	return fmt.Sprintf("A dump of %s %s registrations (%s) costs %s, and %s with the BPF iterator %s.",
 		thousands(h.n), h.workload.workloadText(), h.group.Title,
-		strings.Join(userspace, ", "), cost(h.iterator), h.iterator, strings.Join(savings, " and "))
+		strings.Join(userspace, ", "), cost(h.iterator), h.iterator)
 }
 
 // cost is s with its unit in words.

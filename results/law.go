@@ -99,7 +99,11 @@ func (l *Law) decide(winners []int) {
 		l.Verdict = l.Name
 		return
 	}
-	l.Verdict = "cannot tell: " + strings.Join(l.Possible, " or ")
+	const named = 2
+	l.Verdict = "cannot tell: " + strings.Join(l.Possible[:min(named, len(l.Possible))], " or ")
+	if len(l.Possible) > named {
+		l.Verdict += ", ..."
+	}
 }
 
 // String is the verdict with its certainty, "n log n (99%)".

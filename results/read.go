@@ -188,7 +188,7 @@ func checkValues(res *benchfmt.Result, cost string) error {
 		}
 	}
 	if v, ok := res.Value(cost); !ok || v == 0 {
-		return fmt.Errorf("Benchmark%s has no %s", res.Name, cost)
+		return fmt.Errorf("no %s of Benchmark%s", cost, res.Name)
 	}
 	return nil
 }

@@ -120,12 +120,17 @@ func (s *source) checkEnds(lines []string) (warnings []string) {
 // is there. Otherwise what was in force before would be taken for what is
 // missing: a file that ends inside a line and has another one appended loses
 // the first line of that one, and its results would pass for those of another
-// kernel.
+// kernel. If it ends inside its own configuration, keys are there twice.
 func (s *source) checkBlocks(lines []string) error {
 	var block []string // the keys of the lines up to here
 	for i, line := range append(lines, "") {
-		key, _, found := strings.Cut(line, ":")
+		key, value, found := strings.Cut(line, ":")
 		if found && slices.Contains(fileKeys, key) {
+			for _, key := range fileKeys {
+				if strings.Contains(value, key+": ") {
+					return fmt.Errorf("%s:%d: two lines in one, %q: was this appended to a file that had been cut off?", s.Path, i+1, line)
+				}
+			}
 			block = append(block, key)
 			continue
 		}
@@ -141,6 +146,11 @@ func checkBlock(block []string) error {
 	isOurs := func(key string) bool { return slices.Contains(requiredKeys, key) }
 	if !slices.ContainsFunc(block, isOurs) {
 		return nil
+	}
+	for i, key := range block {
+		if slices.Contains(block[:i], key) {
+			return fmt.Errorf("the configuration of this run has two %q lines: was it appended to a file that had been cut off?", key)
+		}
 	}
 	for _, key := range requiredKeys {
 		if !slices.Contains(block, key) {
