@@ -89,9 +89,9 @@ func TestPeakMemoryIsBounded(t *testing.T) {
 		return
 	}
 	open(t).Close()
-	n := 200_000
-	if os.Getenv("EPBENCH_TEST_LARGE") != "" {
-		n = 1_000_000
+	n := 1_000_000
+	if testing.Short() {
+		n = 100_000
 	}
 	w := start(t, fmt.Sprintf("shape=shared,kind=eventfd,n=%d", n))
 	child := exec.Command("/proc/self/exe", "-test.run=^TestPeakMemoryIsBounded$")

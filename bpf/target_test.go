@@ -17,14 +17,30 @@ import (
 	"golang.org/x/sys/unix"
 )
 
+// stillVariable makes the test binary, which is all there is in a guest, wait
+// before the Go runtime opens an epoll instance of its own.
+const stillVariable = "EPBENCH_TEST_SIT_STILL"
+
+func init() {
+	if os.Getenv(stillVariable) != "" {
+		unix.Read(0, make([]byte, 1))
+		os.Exit(0)
+	}
+}
+
 func TestProcessWithoutEpollHasNoRegistrations(t *testing.T) {
 	d := open(t)
-	child := exec.Command("sleep", "60")
+	child := exec.Command("/proc/self/exe")
+	child.Env = append(os.Environ(), stillVariable+"=1")
+	input, err := child.StdinPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
 	if err := child.Start(); err != nil {
 		t.Fatal(err)
 	}
 	defer child.Wait()
-	defer child.Process.Kill()
+	defer input.Close()
 	got, _, err := d.Dump(t.Context(), []int{child.Process.Pid}, nil)
 	if err != nil || len(got) != 0 {
 		t.Errorf("got %v, %v", got, err)
@@ -44,12 +60,12 @@ func TestKernelThreadHasNoRegistrations(t *testing.T) {
 
 func TestGoneProcessIsAnError(t *testing.T) {
 	d := open(t)
-	child := exec.Command("true")
-	if err := child.Run(); err != nil {
+	w := start(t, "shape=inplace,kind=pipe,n=10")
+	if err := w.Close(); err != nil {
 		t.Fatal(err)
 	}
 	dst := make([]epbench.Registration, 1, 10)
-	got, _, err := d.Dump(t.Context(), []int{os.Getpid(), child.Process.Pid}, dst)
+	got, _, err := d.Dump(t.Context(), []int{os.Getpid(), w.PIDs[0]}, dst)
 	if !errors.Is(err, epbench.ErrNoProcess) {
 		t.Errorf("got %v, want ErrNoProcess", err)
 	}
