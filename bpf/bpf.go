@@ -27,15 +27,31 @@
 // hide another one unnoticed. The reads are not interruptible: an epoll
 // instance of a million registrations holds its CPU for some tens of
 // milliseconds, unless the kernel is preemptible.
+//
+// # epoll
+//
+// The epoll iterator, which no released kernel has (bpf/kernel has the patches),
+// calls a program for every registration of one epoll instance, under its lock.
+// epoll's programs note the descriptors of the processes in a pass of task_file,
+// and then the registrations of each epoll instance among them in a pass of
+// epoll, which takes a descriptor of it: it is got by pidfd_getfd(2), which
+// needs CAP_SYS_PTRACE, or its like of the target, besides. Records and join are
+// taskfile's. Nothing is read without a lock, so that the registrations of an
+// instance are complete and correct also if the process runs; which descriptor
+// a target has is then as of the pass before.
 package bpf
 
 import "epbench"
 
-// Methods returns the methods of this package, the best first.
+// Methods returns the methods of this package: that of stock kernels first.
 func Methods() []epbench.Method {
 	return []epbench.Method{{
 		Name: "taskfile",
 		How:  "task_file BPF iterator that walks the epitem trees, on a stock kernel",
 		Open: openTaskfile,
+	}, {
+		Name: "epoll",
+		How:  "epoll BPF iterator, joined with task_file, on a patched kernel",
+		Open: openEpoll,
 	}}
 }

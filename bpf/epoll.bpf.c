@@ -9,6 +9,7 @@
  * go the same way and only count, and one that writes through seq_file.
  */
 #include "kernel.h"
+#include "process.h"
 #include "records.h"
 #include "walk.h"
 
@@ -32,7 +33,9 @@ struct {
 
 /* Set to zero by user space before the first pass. */
 struct sweep {
+	__u64 task; /* whose descriptors these are */
 	__u64 epoll; /* the struct file of the epoll that was iterated last */
+	__u32 processes; /* whose descriptors were there to the end */
 	__u32 files; /* seen by count_files */
 	__u32 descriptors; /* noted, */
 	__u32 registrations; /* and read; both stored as far as there is room */
@@ -41,32 +44,36 @@ struct sweep {
 static __always_inline void note_descriptor(struct bpf_iter__task_file *ctx,
 					    bool epoll)
 {
-	struct task_struct *task = ctx->task;
+	struct file *file = ctx->file;
 	__u32 index = state.descriptors;
 	struct descriptor *place;
 
-	/* A thread with a table of its own: not in /proc/PID/fd either. */
-	if (!task || task->pid != task->tgid)
-		return;
 	state.descriptors = index + 1;
 	place = bpf_map_lookup_elem(&descriptors, &index);
 	if (!place)
 		return;
-	place->file = (__u64)ctx->file;
+	place->file = (__u64)file;
 	place->fd = ctx->fd;
-	/* How many there are is not known yet, that there may be some is. */
-	place->registrations = epoll;
+	/* How many there are is not known yet, but whether there are any. */
+	place->registrations = epoll && root_node(file);
 }
 
 /* Notes what is watched, and the epoll instances. */
 SEC("iter/task_file")
 int note(struct bpf_iter__task_file *ctx)
 {
+	struct task_struct *task = ctx->task;
 	struct file *file = ctx->file;
 	bool epoll;
 
-	if (!file)
+	if (!task || !file) {
+		end_process(&state.task, &state.processes);
 		return 0;
+	}
+	/* A thread with a table of its own: not in /proc/PID/fd either. */
+	if (task->pid != task->tgid)
+		return 0;
+	state.task = (__u64)task;
 	epoll = is_epoll(file);
 	if (epoll || file->f_ep)
 		note_descriptor(ctx, epoll);

@@ -15,11 +15,12 @@ import (
 
 type epollSweep struct {
 	_             structs.HostLayout
+	Task          uint64
 	Epoll         uint64
+	Processes     uint32
 	Files         uint32
 	Descriptors   uint32
 	Registrations uint32
-	_             [4]byte
 }
 
 // Names of all BPF objects in the ELF.

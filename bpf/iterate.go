@@ -21,6 +21,22 @@ func iterateFiles(program *ebpf.Program, pid int, stats *epbench.Stats) error {
 	if err != nil {
 		return fmt.Errorf("attaching %s to process %d: %w", programName(program), pid, err)
 	}
+	return iterate(program, link, stats)
+}
+
+// iterateEpoll runs an epoll iterator program over the registrations of the
+// epoll instance of this process's descriptor epoll, and counts the system
+// calls in stats.
+func iterateEpoll(program *ebpf.Program, epoll int, stats *epbench.Stats) error {
+	link, err := linkEpoll(program, epoll)
+	if err != nil {
+		return fmt.Errorf("attaching %s to an epoll instance: %w", programName(program), err)
+	}
+	return iterate(program, link, stats)
+}
+
+// iterate runs program once over what link is for, and closes link.
+func iterate(program *ebpf.Program, link int, stats *epbench.Stats) error {
 	defer unix.Close(link)
 	iterator, err := createIterator(link)
 	if err != nil {
@@ -35,12 +51,25 @@ func iterateFiles(program *ebpf.Program, pid int, stats *epbench.Stats) error {
 	return nil
 }
 
-// linkProcess attaches a task iterator program to one process: bpf(2),
-// BPF_LINK_CREATE with the task.pid of union bpf_iter_link_info, which is a
-// thread group's ID in spite of its name (Linux 6.1, kernel/bpf/task_iter.c).
-// ebpf/link can pass no such filter.
+// linkProcess attaches a task iterator program to one process, by the task.pid
+// of union bpf_iter_link_info, which is a thread group's ID in spite of its
+// name (Linux 6.1, kernel/bpf/task_iter.c).
 func linkProcess(program *ebpf.Program, pid int) (int, error) {
 	info := struct{ tid, pid, pidfd uint32 }{pid: uint32(pid)}
+	return createLink(program, unsafe.Pointer(&info), unsafe.Sizeof(info))
+}
+
+// linkEpoll attaches an epoll iterator program to the epoll instance of a
+// descriptor, by the epoll.epoll_fd of union bpf_iter_link_info. The link then
+// keeps the instance alive.
+func linkEpoll(program *ebpf.Program, epoll int) (int, error) {
+	info := struct{ fd uint32 }{uint32(epoll)}
+	return createLink(program, unsafe.Pointer(&info), unsafe.Sizeof(info))
+}
+
+// createLink attaches an iterator program: bpf(2), BPF_LINK_CREATE. ebpf/link
+// passes no other union bpf_iter_link_info than that of a map.
+func createLink(program *ebpf.Program, info unsafe.Pointer, size uintptr) (int, error) {
 	attr := struct {
 		program    uint32
 		target     uint32
@@ -52,8 +81,8 @@ func linkProcess(program *ebpf.Program, pid int) (int, error) {
 	}{
 		program:    uint32(program.FD()),
 		attachType: uint32(ebpf.AttachTraceIter),
-		info:       unsafe.Pointer(&info),
-		infoSize:   uint32(unsafe.Sizeof(info)),
+		info:       info,
+		infoSize:   uint32(size),
 	}
 	return bpf(unix.BPF_LINK_CREATE, unsafe.Pointer(&attr), unsafe.Sizeof(attr))
 }

@@ -8,6 +8,7 @@
  * table of files here would cost more than the iteration.
  */
 #include "kernel.h"
+#include "process.h"
 #include "records.h"
 #include "walk.h"
 
@@ -153,29 +154,6 @@ static __always_inline __u32 walk(struct file *file, struct descriptor *place)
 	return state.registrations - before;
 }
 
-/*
- * A process that exits loses its table of descriptors long before a pidfd
- * tells of it, and the iterator then just ends. If this is the last that is
- * seen of the task, so that its memory may be another's already, the pidfd
- * does tell.
- */
-static __always_inline void end_process(void)
-{
-	struct files_struct *files = NULL;
-
-	if (!state.task)
-		return;
-	if (bpf_rdonly_cast)
-		files = typed(struct task_struct, state.task)->files;
-	else
-		bpf_probe_read_kernel(&files, sizeof(files),
-				      (void *)state.task +
-				      offset_of(struct task_struct, files));
-	if (files)
-		state.processes++;
-	state.task = 0;
-}
-
 SEC("iter/task_file")
 int taskfile(struct bpf_iter__task_file *ctx)
 {
@@ -186,7 +164,7 @@ int taskfile(struct bpf_iter__task_file *ctx)
 	bool epoll;
 
 	if (!task || !file) {
-		end_process();
+		end_process(&state.task, &state.processes);
 		return 0;
 	}
 	/* A thread with a table of its own: not in /proc/PID/fd either. */

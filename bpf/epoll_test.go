@@ -1,0 +1,177 @@
+// SPDX-License-Identifier: MIT
+
+package bpf
+
+import (
+	"context"
+	"errors"
+	"os"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"epbench"
+	"epbench/workloads"
+
+	"golang.org/x/sys/unix"
+)
+
+// openEpollDumper opens epoll with arrays of the given lengths.
+func openEpollDumper(t testing.TB, descriptors, registrations uint32) *epoll {
+	t.Helper()
+	e, err := newEpoll(descriptors, registrations)
+	needBPF(t, err)
+	t.Cleanup(func() { e.Close() })
+	return e
+}
+
+func TestEpollEqualsTheTruth(t *testing.T) {
+	d := openEpollDumper(t, firstDescriptors, firstRegistrations)
+	for _, n := range []string{"60", "1500"} {
+		for _, shape := range workloads.Shapes() {
+			for _, kind := range workloads.Kinds() {
+				for _, more := range []string{"", ",epolls=3,idle=50", ",epolls=2,procs=3"} {
+					spec := "shape=" + shape + ",kind=" + kind + ",n=" + n + more
+					t.Run(spec, func(t *testing.T) {
+						w := start(t, spec)
+						if diff := epbench.Diff(w.Truth, dump(t, d, w)); diff != "" {
+							t.Error(diff)
+						}
+						w.Close()
+					})
+				}
+			}
+		}
+	}
+}
+
+func TestEpollArraysGrowUntilNothingIsCutOff(t *testing.T) {
+	for _, test := range []struct {
+		spec                       string
+		descriptors, registrations uint32
+	}{
+		{"shape=moved,kind=eventfd,n=3000", 1, 1},
+		{"shape=moved,kind=eventfd,n=3000", 1, firstRegistrations},
+		{"shape=moved,kind=eventfd,n=3000", firstDescriptors, 1},
+		{"shape=shared,kind=pipe,n=5000,epolls=3", 100, 4999},
+		{"shape=reused,kind=tcp,n=600,procs=3", 100, 100},
+	} {
+		t.Run(test.spec, func(t *testing.T) {
+			d := openEpollDumper(t, test.descriptors, test.registrations)
+			w := start(t, test.spec)
+			for range 2 {
+				if diff := epbench.Diff(w.Truth, dump(t, d, w)); diff != "" {
+					t.Error(diff)
+				}
+			}
+		})
+	}
+}
+
+func TestEpollLeavesNothingBehind(t *testing.T) {
+	w := start(t, "shape=moved,kind=eventfd,n=100,epolls=5")
+	openEpollDumper(t, 1, 1).Close() // whatever is opened once for all
+	before := held(t)
+	d := openEpollDumper(t, 1, 1)
+	dump(t, d, w)
+	during := held(t)
+	for range 100 {
+		dump(t, d, w)
+	}
+	if after := held(t); !slices.Equal(after, during) {
+		t.Errorf("100 dumps: holds %q, held %q", after, during)
+	}
+	d.Close()
+	if after := held(t); !slices.Equal(after, before) {
+		t.Errorf("after Close: holds %q, held %q", after, before)
+	}
+}
+
+func TestEpollOnOtherKernelsSaysWhichIsNeeded(t *testing.T) {
+	_, err := OpenEpollPass("epoll_of_no_kernel", EpollCount)
+	if errors.Is(err, unix.EPERM) {
+		t.Skip(err)
+	}
+	var unavailable *epbench.UnavailableError
+	if !errors.As(err, &unavailable) || !errors.Is(err, epbench.ErrNotSupported) || !strings.Contains(err.Error(), "make kernel") {
+		t.Errorf("got %v", err)
+	}
+}
+
+// Half of an epoll instance's registrations come and go as fast as they can.
+// Under the lock, nothing of that can make a pass lose or repeat one.
+func TestEpollOfRunningProcessLosesNoRegistration(t *testing.T) {
+	d := openEpollDumper(t, firstDescriptors, firstRegistrations)
+	epfd, stay, restless := newRestlessEpoll(t, 4000)
+	defer restless()
+	passes := 0
+	for end := time.Now().Add(3 * time.Second); time.Now().Before(end); passes++ {
+		got, _, err := d.Dump(t.Context(), []int{os.Getpid()}, nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		seen := make(map[int32]int)
+		for _, r := range got {
+			if r.Epoll.FD == int32(epfd) {
+				seen[r.TFD]++
+			}
+		}
+		for _, fd := range stay {
+			if n := seen[int32(fd)]; n != 1 {
+				t.Fatalf("pass %d: the registration of %d is there %d times", passes, fd, n)
+			}
+		}
+	}
+	t.Logf("%d passes", passes)
+}
+
+// A dump is of everything, or it is an error: also if the process is killed at
+// any moment of it.
+func TestEpollNeverDumpsAKilledProcessInPart(t *testing.T) {
+	d := openEpollDumper(t, firstDescriptors, firstRegistrations)
+	gone := 0
+	for try := range 10 {
+		w := start(t, "shape=moved,kind=eventfd,n=4000,epolls=50")
+		killer := time.AfterFunc(time.Duration(try)*time.Millisecond, func() {
+			unix.Kill(w.PIDs[0], unix.SIGKILL)
+		})
+		for {
+			got, _, err := d.Dump(t.Context(), w.PIDs, nil)
+			if errors.Is(err, epbench.ErrNoProcess) {
+				gone++
+				break
+			}
+			if err != nil {
+				t.Fatal(err)
+			}
+			if diff := epbench.Diff(w.Truth, got); diff != "" {
+				t.Fatal(diff)
+			}
+		}
+		killer.Stop()
+		w.Close()
+	}
+	t.Logf("%d of 10 were found gone", gone)
+}
+
+func TestEpollOfKernelThreadIsEmpty(t *testing.T) {
+	d := openEpollDumper(t, firstDescriptors, firstRegistrations)
+	const kthreadd = 2
+	if comm, _ := os.ReadFile("/proc/2/comm"); strings.TrimSpace(string(comm)) != "kthreadd" {
+		t.Skip("no kernel threads are to be seen in this PID namespace")
+	}
+	got, _, err := d.Dump(t.Context(), []int{kthreadd}, nil)
+	if err != nil || len(got) != 0 {
+		t.Errorf("got %v, %v", got, err)
+	}
+}
+
+func TestCancelledEpollDumpEnds(t *testing.T) {
+	d := openEpollDumper(t, firstDescriptors, firstRegistrations)
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	if _, _, err := d.Dump(ctx, []int{os.Getpid()}, nil); !errors.Is(err, context.Canceled) {
+		t.Errorf("got %v", err)
+	}
+}
