@@ -14,6 +14,7 @@ import (
 
 	"epbench"
 
+	"github.com/cilium/ebpf"
 	"golang.org/x/sys/unix"
 )
 
@@ -64,15 +65,16 @@ func requirePrivilegeError(t *testing.T, name string, err error) {
 // What a kernel says for want of something, and what is made of it.
 func TestMissingKernelPartsAreNamed(t *testing.T) {
 	for _, test := range []struct {
-		errno error
+		said  error
 		names string
 	}{
 		{unix.ENOSYS, "CONFIG_BPF_SYSCALL"},
 		{unix.E2BIG, "Linux 6.1"},
+		{&ebpf.VerifierError{Cause: unix.EINVAL}, "CONFIG_BPF_EVENTS"},
 	} {
-		err := unavailable("trying", test.errno)
+		err := unavailable("trying", test.said)
 		if !errors.Is(err, epbench.ErrNotSupported) || !strings.Contains(err.Error(), test.names) {
-			t.Errorf("%v gives %q, which does not name %s", test.errno, err, test.names)
+			t.Errorf("%v gives %q, which does not name %s", test.said, err, test.names)
 		}
 	}
 }

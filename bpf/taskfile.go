@@ -6,7 +6,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"math"
 	"unsafe"
 
 	"epbench"
@@ -52,7 +51,7 @@ func newTaskfile(descriptors, registrations uint32) (*taskfile, error) {
 	}
 	t := &taskfile{types: types, eventpollFops: fops}
 	if err := t.load(descriptors, registrations); err != nil {
-		return nil, err
+		return nil, unavailable("loading the taskfile program", err)
 	}
 	return t, nil
 }
@@ -74,7 +73,7 @@ func (t *taskfile) load(descriptors, registrations uint32) (err error) {
 		return err
 	}
 	if err := spec.LoadAndAssign(&t.objects, &ebpf.CollectionOptions{Cache: t.types}); err != nil {
-		return unavailable("loading the taskfile program", err)
+		return err
 	}
 	if t.descriptors, err = mapArray[taskfileDescriptor](t.objects.Descriptors); err != nil {
 		return err
@@ -197,17 +196,21 @@ func checkGone(pid int, stats *epbench.Stats) error {
 // turned out to be, that of the registrations twice as large, since a walk
 // that finds no room does not know how far it would have gone.
 func (t *taskfile) grow() error {
-	descriptors := uint32(len(t.descriptors.records))
-	registrations := uint32(len(t.registrations.records))
+	descriptors, registrations := uint32(len(t.descriptors.records)), uint32(len(t.registrations.records))
+	larger, more := descriptors, registrations
 	if t.state.Descriptors > descriptors {
-		descriptors = t.state.Descriptors
-	} else if registrations > math.MaxUint32/2 {
+		larger = t.state.Descriptors
+	} else if more *= 2; more < registrations {
 		return errors.New("more registrations than a BPF array can hold")
-	} else {
-		registrations *= 2
 	}
 	t.unload()
-	return t.load(descriptors, registrations)
+	err := t.load(larger, more)
+	if err == nil {
+		return nil
+	}
+	err = fmt.Errorf("making room for %d descriptors and %d registrations: %w", larger, more, err)
+	// So that t still is of use for smaller processes.
+	return errors.Join(err, t.load(descriptors, registrations))
 }
 
 // joined appends the registrations of the last pass to dst.
