@@ -3,8 +3,10 @@
 package baseline
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
+	"slices"
 
 	"epbench"
 
@@ -34,10 +36,8 @@ func (c *collection) collect() error {
 			return err
 		}
 	}
-	late := c.idle[:c.late]
-	c.idle = nil
-	for _, i := range late {
-		if err := c.withBorrowed(i, c.file); err != nil {
+	for _, i := range slices.Backward(c.idle[:c.late]) {
+		if err := c.withBorrowed(i, c.again); err != nil {
 			return err
 		}
 	}
@@ -66,22 +66,34 @@ func (c *collection) withBorrowed(i int, visit func(i, fd int) error) error {
 
 // first looks at the i-th descriptor for the first time.
 func (c *collection) first(i, fd int) error {
-	if c.table.isEpoll(fd, c.scratch) {
+	is, err := c.sieve.registered(fd)
+	if errors.Is(err, errInstance) {
 		return c.instance(c.all[i], fd)
 	}
-	return c.file(i, fd)
+	if err != nil {
+		return ignoreUnpollable(err)
+	}
+	return c.file(i, fd, is)
+}
+
+// again looks at a descriptor that came before the last instance was hung. Its
+// file may have been found under a higher one since, but not under a lower one
+// if the last such descriptor comes first.
+func (c *collection) again(i, fd int) error {
+	is, err := c.sieve.registered(fd)
+	if err != nil || !is && !c.crowded {
+		return ignoreUnpollable(err)
+	}
+	err = c.table.add(c.scratch, fd, uint64(i))
+	if errors.Is(err, unix.EEXIST) {
+		err = c.table.setData(c.scratch, fd, uint64(i))
+	}
+	return ignoreUnpollable(err)
 }
 
 // file puts a file that is no epoll instance where it belongs.
-func (c *collection) file(i, fd int) error {
-	is := c.crowded
-	if len(c.hung) > 0 && !c.crowded {
-		var err error
-		if is, err = c.sieve.registered(fd); err != nil {
-			return ignoreUnpollable(err)
-		}
-	}
-	if !is {
+func (c *collection) file(i, fd int, registered bool) error {
+	if !registered && !c.crowded {
 		c.idle = append(c.idle, i)
 		return nil
 	}
@@ -108,9 +120,6 @@ func (c *collection) instance(ref epbench.Ref, fd int) error {
 		return err
 	}
 	c.epolls = append(c.epolls, e)
-	if c.sieve == nil {
-		return nil
-	}
 	// Out of the way, so that the next borrowed descriptor has fd's number.
 	if e.fd, err = c.table.moveUp(fd); err != nil {
 		return err
@@ -154,7 +163,7 @@ func (c *collection) hangInstead(alone []*mergeEpoll) (bool, error) {
 		return true, nil
 	}
 	if again, err := c.hang(c.hung); err != nil || !again {
-		return false, errors.Join(errChanged, err)
+		return false, cmp.Or(err, errChanged)
 	}
 	return false, nil
 }

@@ -21,6 +21,8 @@ import (
 	"time"
 
 	"epbench"
+
+	"golang.org/x/sys/unix"
 )
 
 // Of these the test binary makes another process: see TestMain.
@@ -134,8 +136,8 @@ func TestMethodsAgreeOnAProgramWithAHistoryOfItsOwn(t *testing.T) {
 			none++
 		}
 	}
-	if len(want) != 88 || none != 8 {
-		t.Errorf("%d registrations, %d without target; want 88 and the 8 in flight", len(want), none)
+	if len(want) != 92 || none != 8 {
+		t.Errorf("%d registrations, %d without target; want 92 and the 8 in flight", len(want), none)
 	}
 }
 
@@ -190,6 +192,53 @@ func TestMergeLeavesFdinfoAsItWasWhenKilled(t *testing.T) {
 		}
 		if after := fdinfos(t, pids...); after != before {
 			t.Fatalf("fdinfo was\n%s\nand is\n%s", before, after)
+		}
+	}
+}
+
+func TestMethodsLeaveEventsToTheProcess(t *testing.T) {
+	ep, err := unix.EpollCreate1(unix.EPOLL_CLOEXEC)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer unix.Close(ep)
+	watch := func(data int32, events uint32, count uint) {
+		fd, err := unix.Eventfd(count, unix.EFD_CLOEXEC|unix.EFD_NONBLOCK)
+		if err != nil {
+			t.Fatal(err)
+		}
+		t.Cleanup(func() { unix.Close(fd) })
+		if err := unix.EpollCtl(ep, unix.EPOLL_CTL_ADD, fd, &unix.EpollEvent{Events: events, Fd: data}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	told := func() []int32 {
+		events := make([]unix.EpollEvent, 10)
+		n, err := unix.EpollWait(ep, events, 0)
+		if err != nil {
+			t.Fatal(err)
+		}
+		var data []int32
+		for _, e := range events[:n] {
+			data = append(data, e.Fd)
+		}
+		slices.Sort(data)
+		return data
+	}
+	const level, edge, once = unix.EPOLLIN, unix.EPOLLIN | unix.EPOLLET, unix.EPOLLIN | unix.EPOLLONESHOT
+	watch(1, level, 1)
+	watch(2, edge, 1) // told already when the methods come
+	watch(3, once, 1) // the same
+	watch(4, level, 0)
+	watch(5, edge, 0)
+	if got := told(); !slices.Equal(got, []int32{1, 2, 3}) {
+		t.Fatalf("first told of %v", got)
+	}
+	for i, m := range Methods() {
+		watch(10+int32(i), edge, 1) // not told yet
+		dump(t, m.Name, os.Getpid())
+		if got, want := told(), []int32{1, 10 + int32(i)}; !slices.Equal(got, want) {
+			t.Errorf("%s: told of %v, want %v", m.Name, got, want)
 		}
 	}
 }

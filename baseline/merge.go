@@ -39,17 +39,16 @@ import (
 // With several instances, all of them are hung in step 1, and then halves of
 // them, and halves of these, each time with the files that were left.
 //
-// No call can add, change or remove a registration of the processes, re-arm
-// one, or make it ready, and nothing is left if this process is killed between
-// any two. While the dump lasts, each E and each file has a waiter more, and a
+// No call of these can add, change or remove a registration of the processes,
+// re-arm one, or make it ready, and nothing is left if this process is killed
+// between any two. While the dump lasts, each E and each file has a waiter more, and a
 // running process that registered a file in the very moment between the two
 // calls in which the sieve looks at it would be told EINVAL, or during step 4
 // if it registered that file a second time.
 //
 // An instance that watches epoll instances, is watched by one, or has a file
 // more often than ten times, is beyond the sieve. Its targets are searched for
-// as criu does, but a file's registrations, which follow one another, are found
-// by their first and last one (see search.go); Stats.Warnings says so.
+// (see search.go), and Stats.Warnings says so.
 func merge(t *tree) error {
 	m := &merger{tree: t, seed: maphash.MakeSeed()}
 	if err := m.list(); err != nil {
@@ -58,10 +57,7 @@ func merge(t *tree) error {
 	if len(m.all) == 0 {
 		return nil
 	}
-	if err := withPrivateTable(&t.calls, m.run); err != nil {
-		return err
-	}
-	return m.searchRest()
+	return withPrivateTable(&t.calls, m.run)
 }
 
 type merger struct {
@@ -72,7 +68,7 @@ type merger struct {
 	seed     maphash.Seed
 
 	table   *privateTable
-	sieve   *sieve // nil if this kernel has not what it needs
+	sieve   *sieve
 	window  *window
 	scratch int
 }
@@ -85,6 +81,9 @@ type mergeEpoll struct {
 	inodes []uint32 // hash of the inode of each target
 	fd     int      // in the private table
 	merged bool
+
+	offs      []uint32 // as toffs has them
+	offsKnown bool
 }
 
 // orderedFile is an open file in the order of the kernel.
@@ -99,6 +98,14 @@ func (m *merger) hash(it Item) uint32 {
 
 func (m *merger) regsOf(e *mergeEpoll) []epbench.Registration {
 	return m.regs[e.from : e.from+len(e.inodes)]
+}
+
+// toffsOf returns the toffs of e's registrations, as toffs does.
+func (m *merger) toffsOf(e *mergeEpoll) []uint32 {
+	if !e.offsKnown {
+		e.offs, e.offsKnown = toffs(m.regsOf(e)), true
+	}
+	return e.offs
 }
 
 // list lists the descriptors.
@@ -117,42 +124,45 @@ func (m *merger) list() error {
 	return nil
 }
 
-// run merges what can be merged.
+// run finds the instances and their targets.
 func (m *merger) run(table *privateTable) error {
 	m.table = table
 	var err error
-	m.sieve, err = newSieve(table)
-	switch {
-	case errors.Is(err, errLimit):
-		m.sieve = nil
-		m.warn(err.Error())
-	case err != nil:
+	if m.sieve, err = newSieve(table); err != nil {
 		return err
-	}
-	if m.sieve != nil {
-		defer m.sieve.close()
 	}
 	if m.window, err = newWindow(table); err != nil {
 		return err
 	}
-	defer m.window.close()
 	if m.scratch, err = table.newEpoll(); err != nil {
 		return err
 	}
-	defer table.close(m.scratch)
 	c := collection{merger: m, instances: newFileTree(&m.calls)}
-	if err := c.collect(); err != nil || len(c.hung) == 0 {
+	if err := c.collect(); err != nil {
 		return err
+	}
+	if err := m.merge(c.hung); err != nil {
+		return err
+	}
+	return m.searchRest()
+}
+
+// merge merges the instances hung, which hang if it is one.
+func (m *merger) merge(hung []*mergeEpoll) error {
+	if len(hung) == 0 {
+		return nil
 	}
 	files, err := m.readScratch()
 	if err != nil {
 		return err
 	}
-	if len(c.hung) == 1 {
-		return m.align(c.hung[0], files)
+	if len(hung) == 1 {
+		err = m.align(hung[0], files)
+		m.unhang(hung)
+		return err
 	}
-	m.unhang(c.hung)
-	return m.split(c.hung, files)
+	m.unhang(hung)
+	return m.split(hung, files)
 }
 
 // hang hangs all of epolls into the sieve, or none.
@@ -299,7 +309,7 @@ func (m *merger) seekFile(e *mergeEpoll, file orderedFile, next int) (int, error
 	for regs := m.regsOf(e); next < len(regs); next++ {
 		is := e.inodes[next] == file.inode
 		if is {
-			if is, err = m.isRegisteredAs(e, fd, &regs[next], ref); err != nil {
+			if is, err = m.isRegisteredAs(e, next, fd, ref); err != nil {
 				return 0, err
 			}
 		}
@@ -317,15 +327,17 @@ func (m *merger) seekFile(e *mergeEpoll, file orderedFile, next int) (int, error
 	return next, nil
 }
 
-// isRegisteredAs says whether reg is of the file fd, which is filled.
-func (m *merger) isRegisteredAs(e *mergeEpoll, fd int, reg *epbench.Registration, ref epbench.Ref) (bool, error) {
+// isRegisteredAs says whether the i-th registration of e is of the file fd,
+// which is filled, and which ref refers to.
+func (m *merger) isRegisteredAs(e *mergeEpoll, i, fd int, ref epbench.Ref) (bool, error) {
+	reg, offs := &m.regsOf(e)[i], m.toffsOf(e)
 	tfd := int(reg.TFD)
 	if tfd != fd {
 		if m.table.occupied(tfd) {
-			return m.isTarget(reg, m.toff(e, reg), ref)
+			return m.isTarget(reg, toffAt(offs, i), ref)
 		}
 		if err := m.table.dup(fd, tfd); errors.Is(err, unix.EBADF) {
-			return m.isTarget(reg, m.toff(e, reg), ref) // over our limit
+			return m.isTarget(reg, toffAt(offs, i), ref) // over our limit
 		} else if err != nil {
 			return false, fmt.Errorf("dup3 to %d: %w", tfd, err)
 		}
@@ -333,7 +345,11 @@ func (m *merger) isRegisteredAs(e *mergeEpoll, fd int, reg *epbench.Registration
 	}
 	switch err := m.table.add(e.fd, tfd, 0); {
 	case errors.Is(err, unix.EEXIST):
-		return true, nil
+		if offs == nil {
+			return true, nil
+		}
+		// It is of some registration with this number. Of this one?
+		return m.isTarget(reg, offs[i], ref)
 	case errors.Is(err, unix.EINVAL):
 		return false, nil
 	case err != nil:
@@ -342,17 +358,6 @@ func (m *merger) isRegisteredAs(e *mergeEpoll, fd int, reg *epbench.Registration
 	// Not so, as long as the kernel limits paths.
 	m.warn(fmt.Sprintf("a registration of tfd %d was added to epoll %v and removed", tfd, e.ref))
 	return false, m.table.remove(e.fd, tfd)
-}
-
-// toff returns the toff of reg, a registration of e.
-func (m *merger) toff(e *mergeEpoll, reg *epbench.Registration) uint32 {
-	var off uint32
-	for regs := m.regsOf(e); &regs[0] != reg; regs = regs[1:] {
-		if regs[0].TFD == reg.TFD {
-			off++
-		}
-	}
-	return off
 }
 
 func (m *merger) warn(warning string) { m.stats.Warnings = append(m.stats.Warnings, warning) }

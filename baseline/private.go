@@ -86,23 +86,24 @@ func (p *privateTable) newEpoll() (int, error) {
 
 // add registers fd with epoll, for no events but those that cannot be left out.
 func (p *privateTable) add(epoll, fd int, data uint64) error {
-	// The halves of data: struct epoll_event has it unaligned on amd64, and
-	// unix.EpollEvent splits it accordingly on every architecture.
-	event := unix.EpollEvent{Fd: int32(data), Pad: int32(data >> 32)}
-	p.calls.stats.Syscalls++
-	_, _, errno := unix.RawSyscall6(unix.SYS_EPOLL_CTL, uintptr(epoll), unix.EPOLL_CTL_ADD,
-		uintptr(fd), uintptr(unsafe.Pointer(&event)), 0, 0)
-	if errno != 0 {
-		return errno
-	}
-	return nil
+	return p.ctl(epoll, unix.EPOLL_CTL_ADD, fd, data)
 }
 
 // remove undoes add.
 func (p *privateTable) remove(epoll, fd int) error {
+	return p.ctl(epoll, unix.EPOLL_CTL_DEL, fd, 0)
+}
+
+// setData replaces what add was given. It is for instances of our own only.
+func (p *privateTable) setData(epoll, fd int, data uint64) error {
+	return p.ctl(epoll, unix.EPOLL_CTL_MOD, fd, data)
+}
+
+func (p *privateTable) ctl(epoll, op, fd int, data uint64) error {
+	event := unix.EpollEvent{Fd: int32(data), Pad: int32(data >> 32)}
 	p.calls.stats.Syscalls++
-	_, _, errno := unix.RawSyscall6(unix.SYS_EPOLL_CTL, uintptr(epoll), unix.EPOLL_CTL_DEL,
-		uintptr(fd), 0, 0, 0)
+	_, _, errno := unix.RawSyscall6(unix.SYS_EPOLL_CTL, uintptr(epoll), uintptr(op),
+		uintptr(fd), uintptr(unsafe.Pointer(&event)), 0, 0)
 	if errno != 0 {
 		return errno
 	}

@@ -11,12 +11,12 @@ import (
 
 // searchRest finds the targets that could not be merged, with kcmp.
 func (m *merger) searchRest() error {
-	var files, epolls *fileTree
+	var files, instances *fileTree
 	for _, e := range m.epolls {
 		var err error
 		switch {
 		case !e.merged:
-			m.warn(fmt.Sprintf("the targets of epoll %v were searched for with kcmp", e.ref))
+			m.warn(fmt.Sprintf("epoll %v could not be merged, its targets were searched for with kcmp", e.ref))
 			if files == nil {
 				if files, err = m.treeOf(m.all); err != nil {
 					return err
@@ -26,12 +26,12 @@ func (m *merger) searchRest() error {
 		case m.sieve.flat || len(m.watching) == 1:
 			// It watches no epoll instance, or there is none to watch.
 		default:
-			if epolls == nil {
-				if epolls, err = m.treeOf(m.watching); err != nil {
+			if instances == nil {
+				if instances, err = m.treeOf(m.watching); err != nil {
 					return err
 				}
 			}
-			err = m.search(e, epolls)
+			err = m.search(e, instances)
 		}
 		if err != nil {
 			return err
@@ -57,7 +57,7 @@ func (m *merger) treeOf(refs []epbench.Ref) (*fileTree, error) {
 // search finds the targets of e that are not known yet among files.
 func (m *merger) search(e *mergeEpoll, files *fileTree) error {
 	regs := m.regsOf(e)
-	offs := toffs(regs)
+	offs := m.toffsOf(e)
 	for i := 0; i < len(regs); {
 		if err := m.ctx.Err(); err != nil {
 			return err
@@ -70,11 +70,13 @@ func (m *merger) search(e *mergeEpoll, files *fileTree) error {
 		if err != nil {
 			return err
 		}
-		end := i + 1
-		if !target.IsNone() {
-			if end, err = m.groupEnd(e, offs, i, target); err != nil {
-				return err
-			}
+		if target.IsNone() {
+			i++
+			continue
+		}
+		end, err := m.groupEnd(e, i, target)
+		if err != nil {
+			return err
 		}
 		for ; i < end; i++ {
 			regs[i].Target = target
@@ -86,8 +88,9 @@ func (m *merger) search(e *mergeEpoll, files *fileTree) error {
 // groupEnd returns the end of the group of registrations that starts with the
 // i-th of e and is of the file target. In the kernel's order a file's
 // registrations follow one another, with ascending numbers.
-func (m *merger) groupEnd(e *mergeEpoll, offs []uint32, i int, target epbench.Ref) (int, error) {
+func (m *merger) groupEnd(e *mergeEpoll, i int, target epbench.Ref) (int, error) {
 	regs := m.regsOf(e)
+	offs := m.toffsOf(e)
 	last := i
 	for last+1 < len(regs) && e.inodes[last+1] == e.inodes[i] && regs[last+1].TFD > regs[last].TFD {
 		last++

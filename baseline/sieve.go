@@ -3,8 +3,11 @@
 package baseline
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
+
+	"epbench"
 
 	"golang.org/x/sys/unix"
 )
@@ -40,7 +43,9 @@ type sieve struct {
 	hook  int // first of the chain that E is hung into
 	gauge int
 	pads  []pad // those that fill uses, largest first
-	flat  bool  // an instance that watches epoll instances cannot be hung
+	// flat says that instances that watch others cannot be hung, nor be added
+	// to the gauge.
+	flat bool
 }
 
 // pad gives a file that is added to it so many paths.
@@ -63,18 +68,9 @@ func newSieve(table *privateTable) (*sieve, error) {
 		return nil, fmt.Errorf("nesting epoll instances: %w", err)
 	}
 	if err := s.check(); err != nil {
-		return nil, fmt.Errorf("checking the kernel's limit of wakeup paths: %w", err)
+		return nil, err
 	}
 	return s, nil
-}
-
-// close takes out what hangs and what is in the gauge or the pads.
-func (s *sieve) close() {
-	s.table.close(s.hook)
-	s.table.close(s.gauge)
-	for _, pad := range s.pads {
-		s.table.close(pad.epoll)
-	}
 }
 
 // chain makes chainLinks instances of which each watches the one before, but
@@ -141,17 +137,25 @@ func (s *sieve) unhang(epoll int) { s.table.remove(s.hook, epoll) }
 
 // registered tells whether the file fd is registered with any of the instances
 // that are hung. The error is of a file that cannot be registered at all, or
-// of a limit.
+// of a limit, and errInstance of an epoll instance.
 func (s *sieve) registered(fd int) (bool, error) {
-	err := s.table.add(s.gauge, fd, 0)
-	if errors.Is(err, unix.EINVAL) {
+	if !s.flat && s.table.isEpoll(fd, s.gauge) {
+		return false, errInstance
+	}
+	switch err := s.table.add(s.gauge, fd, 0); {
+	case err == nil:
+		return false, s.table.remove(s.gauge, fd)
+	case errors.Is(err, unix.EINVAL):
 		return true, nil
+	case errors.Is(err, unix.ELOOP):
+		return false, errInstance // as the gauge is at the end of a chain
+	default:
+		return false, err
 	}
-	if err == nil {
-		err = s.table.remove(s.gauge, fd)
-	}
-	return false, err
 }
+
+// errInstance says that a file is an epoll instance.
+var errInstance = errors.New("an epoll instance")
 
 // fill brings the file fd to its limit, until empty.
 func (s *sieve) fill(fd int) error {
@@ -180,7 +184,10 @@ func (s *sieve) empty(fd int) {
 }
 
 // errLimit says that this kernel does not limit paths as the sieve needs it.
-var errLimit = errors.New("the limit is not as expected")
+var errLimit = &epbench.UnavailableError{
+	Err:  fmt.Errorf("telling registered files by the limit of wakeup paths: %w", epbench.ErrNotSupported),
+	Hint: "use another method, and report this kernel's version",
+}
 
 // check tries the sieve on instances and a file of our own.
 func (s *sieve) check() error {
@@ -201,16 +208,15 @@ func (s *sieve) check() error {
 			}
 		}
 		if hung, err := s.hang(inner); err != nil || !hung {
-			return errors.Join(errLimit, err)
+			return cmp.Or(err, error(errLimit))
 		}
 		if is, err := s.registered(file); err != nil || is != want {
-			return errors.Join(errLimit, err)
+			return cmp.Or(err, error(errLimit))
 		}
 		s.unhang(inner)
 	}
-	// An instance that watches another has not been hangable since Linux 6.17,
-	// which checks the depth of nesting in both directions, and in the stable
-	// kernels that have the same change.
+	// Linux 6.17, and stable kernels that have the same change, check the depth
+	// of nesting in both directions.
 	outer, err := s.table.newEpoll()
 	if err != nil {
 		return err

@@ -43,12 +43,6 @@ func (w *window) show(fd int, f *Fdinfo) error {
 	return nil
 }
 
-// close lets go of what was shown last.
-func (w *window) close() {
-	w.table.close(w.info)
-	w.table.close(w.number)
-}
-
 type windowReader struct {
 	*window
 	offset int64

@@ -96,6 +96,13 @@ int main(void)
 	}
 	for (i = 0; i < 8; i++)
 		close(gone[i]);
+	/* Some of their numbers once more, for files that stay. */
+	for (i = 0; i < 4; i++) {
+		fd = must(dup2(event(), gone[i]), "dup2");
+		watch(i & 1 ? ep : other, fd, EPOLLIN, 65 + i);
+		must(fcntl(fd, F_DUPFD, 150), "dup");
+		close(fd);
+	}
 
 	/* Numbers reused, and a file with both instances. */
 	for (i = 0; i < 6; i++) {
