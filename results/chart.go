@@ -19,16 +19,16 @@ import (
 // chart is lines over n, both axes logarithmic, each line labelled at its end.
 type chart struct {
 	heads
-	yLabel string
-	yTick  func(v float64) string
-	lines  []line
+	yTick func(v float64) string
+	lines []line
 	// level, if not 0, is a value that the reader compares with, and its name.
 	level     float64
 	levelName string
 }
 
-// heads say what a picture shows, and where it was measured.
-type heads struct{ title, subtitle string }
+// heads say what a picture shows, where that was measured, and what the vertical
+// axis is; that too stands above it, where it is read without turning the head.
+type heads struct{ title, subtitle, vertical string }
 
 type line struct {
 	style
@@ -41,7 +41,7 @@ type chartPoint struct{ x, y, lo, hi float64 }
 const (
 	chartWidth  = vg.Length(640)
 	chartHeight = vg.Length(400)
-	labelRoom   = vg.Length(160)
+	labelRoom   = vg.Length(180)
 	labelSize   = vg.Length(11)
 )
 
@@ -49,7 +49,6 @@ const (
 func (ch *chart) svg() ([]byte, error) {
 	p := newPlot()
 	p.X.Label.Text = "registrations (n)"
-	p.Y.Label.Text = ch.yLabel
 	p.X.Scale, p.Y.Scale = plot.LogScale{}, plot.LogScale{}
 	p.X.Min, p.X.Max, p.Y.Min, p.Y.Max = ch.ranges()
 	p.X.Tick.Marker = plot.ConstantTicks(ch.sizeTicks())
@@ -149,7 +148,8 @@ func (l *line) draw(c draw.Canvas, x, y func(float64) vg.Length) {
 }
 
 // drawLabels puts the labels in a column to the right, each as close to the
-// height of its line's end as the others allow, and a hair line in between.
+// height of its line's end as the others allow. What leads there is dotted and
+// gray, so as not to be taken for more of the line.
 func (ch *chart) drawLabels(c draw.Canvas, x, y func(float64) vg.Length) {
 	type label struct {
 		*line
@@ -173,12 +173,23 @@ func (ch *chart) drawLabels(c draw.Canvas, x, y func(float64) vg.Length) {
 	sty.YAlign = draw.YCenter
 	for i, l := range labels {
 		at := vg.Point{X: c.Max.X + 12, Y: vg.Length(heights[i])}
-		c.StrokeLines(draw.LineStyle{Color: l.color, Width: 0.5}, []vg.Point{
-			{X: l.end.X + 5, Y: l.end.Y}, {X: c.Max.X, Y: l.end.Y}, at,
+		c.StrokeLines(draw.LineStyle{Color: leaderGray, Width: 0.7, Dashes: []vg.Length{1, 2.5}}, []vg.Point{
+			{X: l.end.X + 5, Y: l.end.Y}, {X: c.Max.X, Y: l.end.Y}, {X: at.X - 5, Y: at.Y},
 		})
 		c.DrawGlyphNoClip(draw.GlyphStyle{Color: l.color, Radius: 3.5, Shape: l.glyph}, at)
-		c.FillText(sty, vg.Point{X: at.X + 8, Y: at.Y}, l.label)
+		c.FillText(sty, vg.Point{X: at.X + 8, Y: at.Y}, l.label+ch.upTo(l.line))
 	}
+}
+
+// upTo says where the line ends, if others go on.
+func (ch *chart) upTo(l *line) string {
+	last := func(l line) float64 { return l.points[len(l.points)-1].x }
+	for _, other := range ch.lines {
+		if last(other) > last(*l) {
+			return ", up to " + thousands(int(last(*l)))
+		}
+	}
+	return ""
 }
 
 // spread moves ascending positions apart until neighbours are at least the
@@ -240,17 +251,24 @@ func textStyle(size vg.Length, c color.Color) draw.TextStyle {
 // render draws p on a white card, below its heads and with room for labels to
 // its right.
 func render(p *plot.Plot, h heads, height vg.Length) ([]byte, error) {
-	const margin, headRoom = 12, 50
+	const margin = 12
+	room := vg.Length(50)
+	if h.vertical != "" {
+		room = 70
+	}
 	canvas := vgsvg.New(chartWidth, height)
 	c := draw.New(canvas)
 	c.SetColor(white)
 	c.Fill(c.Rectangle.Path())
-	for i, text := range []string{h.title, h.subtitle} {
-		sty := textStyle([]vg.Length{15, 11}[i], []color.Color{ink, gray}[i])
+	head := func(text string, down, size vg.Length, in color.Color) {
+		sty := textStyle(size, in)
 		sty.YAlign = draw.YTop
-		c.FillText(sty, vg.Point{X: margin, Y: height - margin - vg.Length(i)*20}, text)
+		c.FillText(sty, vg.Point{X: margin, Y: height - margin - down}, text)
 	}
-	p.Draw(draw.Crop(c, margin, -margin-labelRoom, margin, -headRoom))
+	head(h.title, 0, 15, ink)
+	head(h.subtitle, 20, labelSize, gray)
+	head(h.vertical, 40, labelSize, ink)
+	p.Draw(draw.Crop(c, margin, -margin-labelRoom, margin, -room))
 	var b bytes.Buffer
 	if _, err := canvas.WriteTo(&b); err != nil {
 		return nil, fmt.Errorf("can't draw %q: %w", h.title, err)

@@ -357,10 +357,7 @@ func (g *GroupReport) workSection(d *document) {
 	t := newTable(1, "method", "kcmp calls", "other system calls", "read")
 	for _, m := range g.of("Dump") {
 		if m.Case.workload() == h.workload && m.Case.N == h.n && m.Kcmp != nil && m.Syscalls != nil && m.BytesRead != nil {
-			t.row(m.Case.Method,
-				format(m.Kcmp.Center, m.Kcmp.Unit),
-				format(m.Syscalls.Center, m.Syscalls.Unit),
-				format(m.BytesRead.Center, m.BytesRead.Unit))
+			t.row(m.Case.Method, m.Kcmp.count(), m.Syscalls.count(), m.BytesRead.count())
 		}
 	}
 	if len(t.rows) == 0 {

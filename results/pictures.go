@@ -79,9 +79,8 @@ func (g *GroupReport) resumePicture() string  { return "resume-" + g.Slug + ".sv
 // growthChart shows all methods on one workload, and the floors.
 func (g *GroupReport) growthChart(w Case) *chart {
 	ch := &chart{
-		heads:  heads{fmt.Sprintf("What a dump of %s registrations costs", w.workloadText()), g.Title},
-		yLabel: g.per("dump"),
-		yTick:  g.tick(),
+		heads: heads{fmt.Sprintf("What a dump of %s registrations costs", w.workloadText()), g.Title, g.per("dump")},
+		yTick: g.tick(),
 	}
 	for _, growth := range g.Growth {
 		c := growth.Case
@@ -120,9 +119,8 @@ func (g Growth) label() string {
 // resumeChart shows both ways to resume, the smaller buffers dashed.
 func (g *GroupReport) resumeChart() *chart {
 	ch := &chart{
-		heads:  heads{"What a whole iteration in partial reads costs", g.Title},
-		yLabel: g.per("iteration"),
-		yTick:  g.tick(),
+		heads: heads{"What a whole iteration in partial reads costs", g.Title, g.per("iteration")},
+		yTick: g.tick(),
 	}
 	var bufs []string
 	for _, r := range g.Resumes {
@@ -181,8 +179,8 @@ func (h *heading) speedupChart() *chart {
 		heads: heads{
 			fmt.Sprintf("How many times less %s costs than userspace methods", h.iterator),
 			h.workload.workloadText() + ", " + h.group.Title,
+			"userspace / " + h.iterator,
 		},
-		yLabel:    "times less (userspace / " + h.iterator + ")",
 		yTick:     func(v float64) string { return significantTick(v) + "×" },
 		level:     1,
 		levelName: "below: the iterator is slower",

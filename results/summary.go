@@ -55,6 +55,14 @@ func finite(x float64) *float64 {
 	return &x
 }
 
+// count writes a median of what is counted, and hardly varies.
+func (s *Summary) count() string {
+	if s.Center == 0 {
+		return "0"
+	}
+	return format(s.Center, s.Unit)
+}
+
 // wideInterval warns when the median is known to no better than a tenth.
 func wideInterval(m benchmath.Summary) []string {
 	const wide = 0.10
