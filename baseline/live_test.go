@@ -8,6 +8,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"io/fs"
 	"math/rand/v2"
 	"os"
@@ -21,8 +22,6 @@ import (
 	"time"
 
 	"epbench"
-
-	"golang.org/x/sys/unix"
 )
 
 // Of these the test binary makes another process: see TestMain.
@@ -83,15 +82,16 @@ func fdinfos(t *testing.T, pids ...int) string {
 	return all.String()
 }
 
-// startHistory compiles and starts testdata/history.c.
-func startHistory(t *testing.T) int {
+// startProgram compiles and starts a program of testdata. It returns what
+// writes a line to it and returns the line that it answers with.
+func startProgram(t *testing.T, source string) (pid int, ask func(string) string) {
 	t.Helper()
 	cc, err := exec.LookPath("cc")
 	if err != nil {
 		t.Skip("no C compiler (package gcc)")
 	}
-	program := filepath.Join(t.TempDir(), "history")
-	if out, err := exec.Command(cc, "-o", program, "testdata/history.c").CombinedOutput(); err != nil {
+	program := filepath.Join(t.TempDir(), "program")
+	if out, err := exec.Command(cc, "-o", program, source).CombinedOutput(); err != nil {
 		t.Fatalf("%v: %s", err, out)
 	}
 	child := exec.CommandContext(t.Context(), program)
@@ -111,10 +111,28 @@ func startHistory(t *testing.T) int {
 		stdin.Close()
 		child.Wait()
 	})
-	if line, err := bufio.NewReader(stdout).ReadString('\n'); line != "ready\n" {
-		t.Fatalf("%q, %v", line, err)
+	answers := bufio.NewReader(stdout)
+	return child.Process.Pid, func(line string) string {
+		t.Helper()
+		if _, err := io.WriteString(stdin, line); err != nil {
+			t.Fatal(err)
+		}
+		answer, err := answers.ReadString('\n')
+		if err != nil {
+			t.Fatal(err)
+		}
+		return strings.TrimSpace(answer)
 	}
-	return child.Process.Pid
+}
+
+// startHistory starts testdata/history.c.
+func startHistory(t *testing.T) int {
+	t.Helper()
+	pid, ask := startProgram(t, "testdata/history.c")
+	if answer := ask(""); answer != "ready" {
+		t.Fatal(answer)
+	}
+	return pid
 }
 
 func TestMethodsAgreeOnAProgramWithAHistoryOfItsOwn(t *testing.T) {
@@ -138,6 +156,25 @@ func TestMethodsAgreeOnAProgramWithAHistoryOfItsOwn(t *testing.T) {
 	}
 	if len(want) != 92 || none != 8 {
 		t.Errorf("%d registrations, %d without target; want 92 and the 8 in flight", len(want), none)
+	}
+}
+
+func TestMergeLeavesNothingInOurOwnDescriptorTable(t *testing.T) {
+	w := start(t, "n=10")
+	count := func() int {
+		entries, err := os.ReadDir(fmt.Sprintf("/proc/%d/fd", os.Getpid()))
+		if err != nil {
+			t.Fatal(err)
+		}
+		return len(entries)
+	}
+	dump(t, "merge", w.PIDs...) // the runtime may open what it needs
+	before := count()
+	for range 50 {
+		dump(t, "merge", w.PIDs...)
+		if after := count(); after != before {
+			t.Fatalf("%d descriptors, and before %d", after, before)
+		}
 	}
 }
 
@@ -197,48 +234,21 @@ func TestMergeLeavesFdinfoAsItWasWhenKilled(t *testing.T) {
 }
 
 func TestMethodsLeaveEventsToTheProcess(t *testing.T) {
-	ep, err := unix.EpollCreate1(unix.EPOLL_CLOEXEC)
-	if err != nil {
-		t.Fatal(err)
+	pid, ask := startProgram(t, "testdata/events.c")
+	if got := ask("?\n"); got != "1 2 3" {
+		t.Fatalf("first told of %s", got)
 	}
-	defer unix.Close(ep)
-	watch := func(data int32, events uint32, count uint) {
-		fd, err := unix.Eventfd(count, unix.EFD_CLOEXEC|unix.EFD_NONBLOCK)
-		if err != nil {
-			t.Fatal(err)
-		}
-		t.Cleanup(func() { unix.Close(fd) })
-		if err := unix.EpollCtl(ep, unix.EPOLL_CTL_ADD, fd, &unix.EpollEvent{Events: events, Fd: data}); err != nil {
-			t.Fatal(err)
-		}
-	}
-	told := func() []int32 {
-		events := make([]unix.EpollEvent, 10)
-		n, err := unix.EpollWait(ep, events, 0)
-		if err != nil {
-			t.Fatal(err)
-		}
-		var data []int32
-		for _, e := range events[:n] {
-			data = append(data, e.Fd)
-		}
-		slices.Sort(data)
-		return data
-	}
-	const level, edge, once = unix.EPOLLIN, unix.EPOLLIN | unix.EPOLLET, unix.EPOLLIN | unix.EPOLLONESHOT
-	watch(1, level, 1)
-	watch(2, edge, 1) // told already when the methods come
-	watch(3, once, 1) // the same
-	watch(4, level, 0)
-	watch(5, edge, 0)
-	if got := told(); !slices.Equal(got, []int32{1, 2, 3}) {
-		t.Fatalf("first told of %v", got)
-	}
+	// From here on only the level-triggered one is told again, and what is new
+	// once: no dump may take an event or make one of what was told already.
 	for i, m := range Methods() {
-		watch(10+int32(i), edge, 1) // not told yet
-		dump(t, m.Name, os.Getpid())
-		if got, want := told(), []int32{1, 10 + int32(i)}; !slices.Equal(got, want) {
-			t.Errorf("%s: told of %v, want %v", m.Name, got, want)
+		ask("+\n")
+		dump(t, m.Name, pid)
+		if got, want := ask("?\n"), fmt.Sprint("1 ", 10+i); got != want {
+			t.Errorf("%s: told of %s, want %s", m.Name, got, want)
+		}
+		dump(t, m.Name, pid)
+		if got := ask("?\n"); got != "1" {
+			t.Errorf("%s: told of %s, want 1", m.Name, got)
 		}
 	}
 }

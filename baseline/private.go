@@ -27,11 +27,23 @@ func withPrivateTable(c *calls, f func(*privateTable) error) error {
 	if err := startNetpoll(); err != nil {
 		return err
 	}
+	return onNewThread(func() error { return runPrivate(c, f) })
+}
+
+// onNewThread calls f on a thread that ends thereafter. The first thread of a
+// process is none such: the Go runtime never ends it, and its table is the one
+// that /proc/PID shows.
+func onNewThread(f func() error) error {
 	done := make(chan error)
 	go func() {
-		// Never unlocked: the thread ends with the goroutine.
 		runtime.LockOSThread()
-		done <- runPrivate(c, f)
+		if unix.Gettid() == unix.Getpid() {
+			// While this one holds it, the next cannot get it.
+			done <- onNewThread(f)
+			runtime.UnlockOSThread()
+			return
+		}
+		done <- f() // and the thread ends with the goroutine that has locked it
 	}()
 	return <-done
 }
