@@ -40,12 +40,13 @@
 // whether the slope changes.
 //
 // The 95% interval comes from resampling the measurements of each size. Few
-// samples make plain bootstrap intervals too short (six samples of 2% noise at
-// three sizes: 92% for the basic one), and samples of one size share what
-// happened while it ran. The interval is therefore symmetric, reaches as far as
-// the central 99% of the resampled slopes on their wider side, and is widened
-// by the usual small-sample factors. On synthetic laws it contains the truth in
-// 99 of 100 draws; it is meant to err on that side.
+// samples make plain bootstrap intervals too short (of six samples with 2% noise
+// at three sizes, the basic interval meant to contain the truth in 99% of cases
+// does in 93%), and samples of one size share what happened while it ran. The
+// interval is therefore symmetric, reaches as far as the central 99% of the
+// resampled slopes on their wider side, and is widened by the usual small-sample
+// factors. On synthetic laws it contains the truth in 97 to 100 of 100 draws; it
+// is meant to err on that side.
 //
 // # Laws
 //
