@@ -1,29 +1,49 @@
 # SPDX-License-Identifier: MIT
 #
-#   make bench      measure, and print legacy methods against the iterators
-#   make test       everything that has to pass
-#   make generate   compile the BPF C anew (needs clang)
+#   make bench          measure in both lanes, print the tables and the report
+#   make bench-native   measure on this kernel only
+#   make bench-guest    measure on the patched kernel, in a guest, only
+#   make test           everything that has to pass
+#   make report         make results/ anew from results/data/
+#   make kernel         build the patched kernel (make kernel-debug: with KASAN
+#                       and lockdep; make kernel-path prints where it is)
+#   make generate       compile the BPF C anew (needs clang 14)
 #
 # See README.md for what they print, and for the variables below.
 
 SHELL := /bin/bash -o pipefail
 .DEFAULT_GOAL := help
 
+BENCH     ?= .
+SHAPES    ?= inplace,moved,reused,shared,closed
+
+# On this kernel.
 COUNT     ?= 6
 BENCHTIME ?= 100ms
 BUDGET    ?= 2s
 SIZES     ?= 100,1000,10000
 KINDS     ?= eventfd,unix
-SHAPES    ?= inplace,moved,reused,shared,closed
-BENCH     ?= .
-FUZZTIME  ?= 5s
+
+# In the guest, where a nanosecond is an instruction.
+GUEST_COUNT     ?= 6
+GUEST_BENCHTIME ?= 1x
+GUEST_BUDGET    ?= 100ms
+GUEST_SIZES     ?= 100,1000,10000
+GUEST_KINDS     ?= eventfd
+GUEST_VM        ?= -icount
+
+# To compare with: make bench BASE=old.txt
+BASE ?=
+
+FUZZTIME ?= 5s
 
 OUT    := results/latest
 NATIVE := $(OUT)/native.txt
+GUEST  := $(OUT)/guest.txt
 SUITE  := $(shell git describe --always --dirty --abbrev=12 2>/dev/null || echo unknown)
 
 BENCHSTAT := go tool benchstat
-BENCHFLAGS = -sizes=$(SIZES) -kinds=$(KINDS) -shapes=$(SHAPES) -budget=$(BUDGET)
+EPBENCH   := bin/epbench
 
 .PHONY: help
 help:
@@ -31,45 +51,72 @@ help:
 
 # --- what the machine needs -------------------------------------------------
 
-.PHONY: setup
+.PHONY: setup setup-guest
 setup:
 	@internal/make/setup
 
+setup-guest: setup
+	@internal/make/setup qemu-system-x86_64:qemu-system-x86
+
+# Static, since it is also the first program of a guest.
+.PHONY: $(EPBENCH)
+$(EPBENCH): setup
+	@CGO_ENABLED=0 go build -o $@ ./cmd/epbench
+
+# --- the patched kernel ------------------------------------------------------
+
+.PHONY: kernel kernel-debug kernel-path
+kernel:
+	@bpf/kernel/build.sh perf
+kernel-debug:
+	@bpf/kernel/build.sh debug
+kernel-path:
+	@bpf/kernel/build.sh path perf
+
 # --- measuring ---------------------------------------------------------------
 
-.PHONY: bench
-bench: setup
-	@mkdir -p $(OUT)
-	@echo "== measuring on this kernel, $$(uname -r); raw output goes to $(NATIVE)"
-	@EPBENCH_SUITE=$(SUITE) go test -run '^$$' -bench '$(BENCH)' -timeout 2h \
-		-count $(COUNT) -benchtime $(BENCHTIME) ./bench $(BENCHFLAGS) | tee $(NATIVE)
-	@$(MAKE) --no-print-directory tables
+.PHONY: bench bench-native bench-guest
+bench: bench-native bench-guest
+	@internal/make/tables $(NATIVE) $(GUEST)
+ifneq ($(BASE),)
+	@internal/make/compare $(BASE) $(NATIVE) $(GUEST)
+endif
+	@echo; echo "== the report: $(OUT)/report.md, and upstream.txt beside it"
+	@$(EPBENCH) report -o $(OUT) $(NATIVE) $(GUEST)
 
-# The tables of the last measurement.
-.PHONY: tables
-tables:
-	@echo; echo "== dumping: methods beside each other, the least first of the userspace ones"
-	@$(BENCHSTAT) -filter '.name:Dump .unit:(sec/op OR kcmp/op)' -row '/shape,/kind,/n' -col /method $(NATIVE)
-	@echo; echo "== the floor: what any iterator must pay here"
-	@$(BENCHSTAT) -filter '.name:Floor .unit:sec/op' -row '/shape,/kind,/n' -col /floor $(NATIVE)
-	@echo; echo "== setting up a method, once"
-	@$(BENCHSTAT) -filter '.name:Setup .unit:sec/op' -row /method $(NATIVE)
-	@echo; echo "== the primitives of userspace"
-	@$(BENCHSTAT) -filter '.name:(Fdinfo OR Kcmp) .unit:sec/op' -row '.name,/n' $(NATIVE)
-	@! grep '^# not ' $(NATIVE) || echo "(raise BUDGET=$(BUDGET) to run more)"
+bench-native: setup $(EPBENCH)
+	@mkdir -p $(OUT)
+	@echo "== measuring on this kernel, $$(uname -r); raw output: $(NATIVE)"
+	@EPBENCH_SUITE=$(SUITE) go test -run '^$$' -bench '$(BENCH)' -timeout 2h \
+		-count $(COUNT) -benchtime $(BENCHTIME) ./bench \
+		-sizes=$(SIZES) -kinds=$(KINDS) -shapes=$(SHAPES) -budget=$(BUDGET) | tee $(NATIVE)
+
+bench-guest: setup-guest kernel $(EPBENCH)
+	@mkdir -p $(OUT)
+	@echo "== measuring on the patched kernel, in a guest; raw output: $(GUEST)"
+	@EPBENCH_SUITE=$(SUITE) CGO_ENABLED=0 go test \
+		-exec "$(CURDIR)/$(EPBENCH) vm -kernel $$(bpf/kernel/build.sh path perf) $(GUEST_VM) -timeout 2h --" \
+		-run '^$$' -bench '$(BENCH)' -timeout 2h \
+		-count $(GUEST_COUNT) -benchtime $(GUEST_BENCHTIME) ./bench \
+		-sizes=$(GUEST_SIZES) -kinds=$(GUEST_KINDS) -shapes=$(SHAPES) -budget=$(GUEST_BUDGET) | tee $(GUEST)
+
+# What results/ holds, from the measurements in results/data/.
+.PHONY: report
+report: $(EPBENCH)
+	@$(EPBENCH) report -o results results/data/*.txt
 
 # --- testing -----------------------------------------------------------------
 
 .PHONY: test
-test: setup format vet fuzz unit
-	@internal/make/not-run $(OUT)/test.json
+test: setup-guest format vet fuzz unit guest-tests
+	@internal/make/not-run $(OUT)/test-*.json
 
 .PHONY: format
 format:
 	@echo "== formatting"
 	@unformatted=$$(gofmt -l .); test -z "$$unformatted" || { echo "gofmt would change:" $$unformatted; exit 1; }
-	@missing=$$(git ls-files '*.go' '*.c' '*.h' '*.sh' Makefile .ci/run internal/make \
-		| xargs grep -L SPDX-License-Identifier); \
+	@missing=$$(git ls-files '*.go' '*.c' '*.h' '*.sh' '*.patch' '*.config' Makefile .ci/run internal/make \
+		| xargs grep -L 'SPDX-License-Identifier\|^From 0'); \
 		test -z "$$missing" || { echo "no SPDX line in:" $$missing; exit 1; }
 
 .PHONY: vet
@@ -83,7 +130,29 @@ vet:
 unit:
 	@echo "== tests, on this kernel ($$(uname -r))"
 	@mkdir -p $(OUT)
-	@go tool gotestsum --format pkgname --jsonfile $(OUT)/test.json -- -timeout 20m ./...
+	@go tool gotestsum --format pkgname --hide-summary=skipped --jsonfile $(OUT)/test-native.json -- -timeout 20m ./...
+
+# The same tests, and those that need another kernel, in guests: the patched
+# kernel, the same with KASAN and lockdep, and Debian's own.
+STOCK       := 6.1 6.12
+GUEST_TESTS := ./bpf ./bench
+GUEST_LANES := perf debug $(STOCK)
+
+.PHONY: guest-tests $(GUEST_LANES:%=guest-test-%)
+guest-tests: $(GUEST_LANES:%=guest-test-%)
+
+guest-test-perf: KERNEL = $$(bpf/kernel/build.sh path perf)
+guest-test-debug: KERNEL = $$(bpf/kernel/build.sh path debug)
+$(STOCK:%=guest-test-%): KERNEL = $$(internal/guest/fetch-debian-kernel.sh $(@:guest-test-%=%))
+guest-test-perf: kernel
+guest-test-debug: kernel-debug
+
+$(GUEST_LANES:%=guest-test-%): $(EPBENCH)
+	@echo "== tests, in a guest: $(@:guest-test-%=%)"
+	@mkdir -p $(OUT)
+	@kernel=$(KERNEL) && CGO_ENABLED=0 go tool gotestsum --format pkgname --hide-summary=skipped \
+		--jsonfile $(OUT)/test-guest-$(@:guest-test-%=%).json -- -p 1 -timeout 20m \
+		-exec "$(CURDIR)/$(EPBENCH) vm -kernel $$kernel --" $(GUEST_TESTS)
 
 .PHONY: fuzz
 fuzz:
