@@ -48,7 +48,7 @@ func buildInitramfs(o Options) (*os.File, error) {
 	f := os.NewFile(uintptr(fd), "initramfs")
 	if err := writeInitramfs(f, o); err != nil {
 		f.Close()
-		return nil, fmt.Errorf("initramfs: %w", err)
+		return nil, fmt.Errorf("guest: %w", err)
 	}
 	return f, nil
 }

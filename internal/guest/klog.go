@@ -47,7 +47,7 @@ var fault = regexp.MustCompile(`^(\[ *\d+\.\d+\])?(\[ *[TC]\d+\])? ?(` +
 
 const (
 	// tailLines is how much of the log is shown of a guest that died.
-	tailLines = 40
+	tailLines = 20
 	// reportLines bounds what is shown of a report, and contextLines what is
 	// shown of what came before it.
 	reportLines  = 120
