@@ -18,6 +18,8 @@ import (
 	"os/signal"
 	"syscall"
 
+	"epbench/internal/guest"
+
 	"github.com/urfave/cli/v3"
 )
 
@@ -27,6 +29,7 @@ const (
 )
 
 func main() {
+	guest.Init() // does not return in a guest, where this program is the first process
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	status := run(ctx, os.Args, os.Stdin, os.Stdout, os.Stderr)
 	stop()
@@ -42,6 +45,8 @@ func run(ctx context.Context, args []string, stdin io.Reader, stdout, stderr io.
 			loadCommand(),
 			dumpCommand(),
 			checkCommand(),
+			reportCommand(),
+			vmCommand(),
 		},
 		Reader:    stdin,
 		Writer:    stdout,
