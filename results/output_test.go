@@ -121,6 +121,7 @@ func TestUpstreamIsASCIIOf72Columns(t *testing.T) {
 		"native": analyze(t, syntheticNative()),
 		"both":   analyze(t, syntheticNative(), syntheticGuest()),
 		"few":    analyze(t, few.String()),
+		"unsure": analyze(t, raceFile(0.3, linear(0, 1000), linear(2500e3, 500), 1e6)),
 		"slower": analyze(t, raceFile(0.3, linear(0, 5), linear(0, 500), 1e9)),
 	} {
 		r.Sources[0].Path, r.Warnings = "native.txt", nil // temporary paths are long

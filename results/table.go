@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"slices"
 	"strings"
-	"unicode/utf8"
 )
 
 // A table is text in rows and columns, with notes that its cells refer to. It
@@ -75,40 +74,74 @@ func (t *table) markdown() string {
 	return b.String()
 }
 
-// plain writes the table in columns of fixed width, as ASCII, notes below.
+// plain writes the table as ASCII, notes below: in columns of fixed width, or,
+// if these have no room, each row as a paragraph.
 func (t *table) plain() string {
-	rows := make([][]string, 0, 1+len(t.rows))
-	for _, r := range append([][]string{t.head}, t.rows...) {
-		cells := make([]string, len(r))
-		for i, cell := range r {
-			cells[i] = ascii(cell)
-		}
-		rows = append(rows, cells)
+	head := asciiRow(t.head)
+	rows := make([][]string, len(t.rows))
+	for i, r := range t.rows {
+		rows[i] = asciiRow(r)
 	}
-	widths := make([]int, len(t.head))
+	text, width := alignColumns(append([][]string{head}, rows...), t.left)
+	if width > columns {
+		text = paragraphs(head, rows)
+	}
+	for i, n := range t.notes {
+		text += wrap(fmt.Sprintf("[%d] %s", i+1, ascii(n)), "  ")
+	}
+	return text
+}
+
+func asciiRow(cells []string) []string {
+	out := make([]string, len(cells))
+	for i, cell := range cells {
+		out[i] = ascii(cell)
+	}
+	return out
+}
+
+// alignColumns writes ASCII cells in columns, the first of them aligned left,
+// and returns the width of the widest line.
+func alignColumns(rows [][]string, left int) (text string, width int) {
+	widths := make([]int, len(rows[0]))
 	for _, r := range rows {
 		for i, cell := range r {
-			widths[i] = max(widths[i], utf8.RuneCountInString(cell))
+			widths[i] = max(widths[i], len(cell))
 		}
 	}
 	var b strings.Builder
 	for _, r := range rows {
-		var line strings.Builder
+		line := " "
 		for i, cell := range r {
-			if i > 0 {
-				line.WriteString("  ")
-			}
-			pad := strings.Repeat(" ", widths[i]-utf8.RuneCountInString(cell))
-			if i < t.left {
-				line.WriteString(cell + pad)
+			pad := strings.Repeat(" ", widths[i]-len(cell))
+			if i < left {
+				line += " " + cell + pad + " "
 			} else {
-				line.WriteString(pad + cell)
+				line += " " + pad + cell + " "
 			}
 		}
-		b.WriteString("  " + strings.TrimRight(line.String(), " ") + "\n")
+		line = strings.TrimRight(line, " ")
+		width = max(width, len(line))
+		b.WriteString(line + "\n")
 	}
-	for i, n := range t.notes {
-		b.WriteString(wrap(fmt.Sprintf("[%d] %s", i+1, ascii(n)), "  "))
+	return b.String(), width
+}
+
+// paragraphs writes each row as "first cell, head: cell, head: cell".
+func paragraphs(head []string, rows [][]string) string {
+	var b strings.Builder
+	for _, r := range rows {
+		var parts []string
+		for i, cell := range r {
+			switch {
+			case cell == "":
+			case head[i] == "":
+				parts = append(parts, cell)
+			default:
+				parts = append(parts, head[i]+": "+cell)
+			}
+		}
+		b.WriteString("  - " + strings.TrimLeft(wrap(strings.Join(parts, ", "), "    "), " "))
 	}
 	return b.String()
 }

@@ -93,7 +93,7 @@ func (h *heading) upstream(l *letter) {
 		}
 		return c.Method
 	}).columns(0, 2, 4))
-	compared := newTable(1, "times less with "+h.iterator, "n", "than criu", "than the fastest in userspace")
+	compared := newTable(0, "n", "criu", "the fastest in userspace")
 	for _, s := range g.Speedups {
 		if s.Workload != w || s.Iterator != h.iterator || !s.BestLegacy {
 			continue
@@ -104,9 +104,9 @@ func (h *heading) upstream(l *letter) {
 				criu = other.Ratio.String()
 			}
 		}
-		compared.row("", thousands(s.N), criu, s.Ratio.String()+" "+s.Legacy)
+		compared.row(thousands(s.N), criu, s.Ratio.String()+" "+s.Legacy)
 	}
-	l.table("Times less with "+h.iterator, compared.columns(1, 2, 3))
+	l.table("Cost of userspace over that of "+h.iterator, compared)
 	l.table("The iterator is faster than the fastest userspace method from this n on", g.crossoverTable())
 	for _, s := range g.noHelp() {
 		l.item(s)
