@@ -23,7 +23,6 @@ type Case struct {
 	Kind    string `json:"kind,omitempty"`
 	Guard   string `json:"guard,omitempty"`
 	Prog    string `json:"prog,omitempty"`
-	Op      string `json:"op,omitempty"`
 	Threads string `json:"threads,omitempty"`
 	Resume  string `json:"resume,omitempty"`
 	Buf     string `json:"buf,omitempty"`
@@ -41,7 +40,7 @@ var benches = map[string][]string{
 	"Fdinfo":   {"n"},
 	"Kcmp":     {"n"},
 	"FileRef":  {"guard", "prog", "n"},
-	"Refcount": {"op", "threads", "n"},
+	"Refcount": {"guard", "threads", "n"},
 	"Resume":   {"resume", "buf", "n"},
 }
 
@@ -49,7 +48,7 @@ var benches = map[string][]string{
 func (c *Case) axes() []axis {
 	return []axis{
 		{"floor", &c.Floor}, {"shape", &c.Shape}, {"kind", &c.Kind},
-		{"guard", &c.Guard}, {"prog", &c.Prog}, {"op", &c.Op},
+		{"guard", &c.Guard}, {"prog", &c.Prog},
 		{"threads", &c.Threads}, {"resume", &c.Resume}, {"buf", &c.Buf},
 	}
 }

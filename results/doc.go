@@ -79,7 +79,7 @@
 //	BenchmarkSetup/method=                      sec/op
 //	BenchmarkFdinfo/n=  BenchmarkKcmp/n=        sec/op
 //	BenchmarkFileRef/guard=/prog=/n=            sec/op sec/reg
-//	BenchmarkRefcount/op=/threads=/n=           sec/op sec/reg
+//	BenchmarkRefcount/guard=/threads=/n=           sec/op sec/reg
 //	BenchmarkResume/resume=/buf=/n=             sec/op
 //
 // with ns for sec as Go prints it, or insn where the clock is insn. Further

@@ -27,7 +27,7 @@ type Guard struct {
 // Price is what a guard's operations on the reference count cost on hardware,
 // per registration.
 type Price struct {
-	Op      string      `json:"op"` // none, peek, fget, rcu
+	Guard   string      `json:"guard"` // none, peek, fget, rcu
 	Threads string      `json:"threads"`
 	N       int         `json:"n"`
 	Cost    *Summary    `json:"cost"`
@@ -94,8 +94,8 @@ func (g *Group) prices() (out []Price) {
 			continue
 		}
 		none := c
-		none.Op = "none"
-		row := Price{Op: c.Op, Threads: c.Threads, N: c.N, Cost: cost}
+		none.Guard = "none"
+		row := Price{Guard: c.Guard, Threads: c.Threads, N: c.N, Cost: cost}
 		if base := g.summary(none, g.costPerReg()); base != nil && c != none {
 			row.Extra = difference(cost, base)
 		}

@@ -61,7 +61,7 @@ func (g *GroupReport) priceTable() *table {
 		if row.Extra != nil {
 			extra = row.Extra.String()
 		}
-		t.row(row.Op, row.Threads, thousands(row.N), t.summary(row.Cost), extra)
+		t.row(row.Guard, row.Threads, thousands(row.N), t.summary(row.Cost), extra)
 	}
 	return t
 }

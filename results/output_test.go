@@ -182,7 +182,7 @@ func TestAnyPartOfASuiteCanBeReported(t *testing.T) {
 			}
 		}
 		if bench == "Refcount" {
-			part.WriteString("BenchmarkRefcount/op=rcu/threads=1/n=1000-2 \t 5\t 9000 insn/op\t 9 insn/reg\n")
+			part.WriteString("BenchmarkRefcount/guard=rcu/threads=1/n=1000-2 \t 5\t 9000 insn/op\t 9 insn/reg\n")
 		}
 		r := analyze(t, part.String()+"PASS\n")
 		if _, err := r.JSON(); err != nil {

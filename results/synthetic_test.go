@@ -148,7 +148,7 @@ func syntheticNative() string {
 		for i, op := range []string{"none", "peek", "fget", "rcu"} {
 			for _, n := range []int{1000, 100000} {
 				cost := (2 + []float64{0, 0.7, 9, 9.6}[i]*float64(threads*threads)) * float64(n)
-				r.result(fmt.Sprintf("Refcount/op=%s/threads=%d/n=%d", op, threads, n), n, cost)
+				r.result(fmt.Sprintf("Refcount/guard=%s/threads=%d/n=%d", op, threads, n), n, cost)
 			}
 		}
 	}
