@@ -87,18 +87,23 @@ endif
 bench-native: setup $(EPBENCH)
 	@mkdir -p $(OUT)
 	@echo "== measuring on this kernel, $$(uname -r); raw output: $(NATIVE)"
-	@EPBENCH_SUITE=$(SUITE) go test -run '^$$' -bench '$(BENCH)' -timeout 2h \
+	@{ echo "# command: make bench-native$(call given,BENCH SHAPES COUNT BENCHTIME BUDGET SIZES KINDS)"; \
+	EPBENCH_SUITE=$(SUITE) go test -run '^$$' -bench '$(BENCH)' -timeout 2h \
 		-count $(COUNT) -benchtime $(BENCHTIME) ./bench \
-		-sizes=$(SIZES) -kinds=$(KINDS) -shapes=$(SHAPES) -budget=$(BUDGET) | tee $(NATIVE)
+		-sizes=$(SIZES) -kinds=$(KINDS) -shapes=$(SHAPES) -budget=$(BUDGET); } | tee $(NATIVE)
 
 bench-guest: setup-guest kernel $(EPBENCH)
 	@mkdir -p $(OUT)
 	@echo "== measuring on the patched kernel, in a guest; raw output: $(GUEST)"
-	@EPBENCH_SUITE=$(SUITE) CGO_ENABLED=0 go test \
+	@{ echo "# command: make bench-guest$(call given,BENCH SHAPES GUEST_COUNT GUEST_BENCHTIME GUEST_BUDGET GUEST_SIZES GUEST_KINDS GUEST_VM)"; \
+	EPBENCH_SUITE=$(SUITE) CGO_ENABLED=0 go test \
 		-exec "$(CURDIR)/$(EPBENCH) vm -kernel $$(bpf/kernel/build.sh path perf) $(GUEST_VM) -timeout 2h --" \
 		-run '^$$' -bench '$(BENCH)' -timeout 2h \
 		-count $(GUEST_COUNT) -benchtime $(GUEST_BENCHTIME) ./bench \
-		-sizes=$(GUEST_SIZES) -kinds=$(GUEST_KINDS) -shapes=$(SHAPES) -budget=$(GUEST_BUDGET) | tee $(GUEST)
+		-sizes=$(GUEST_SIZES) -kinds=$(GUEST_KINDS) -shapes=$(SHAPES) -budget=$(GUEST_BUDGET); } | tee $(GUEST)
+
+# NAME=VALUE of those variables that the caller has set, for the record.
+given = $(foreach v,$(1),$(if $(filter command line environment,$(origin $v)), $v='$($v)'))
 
 # What results/ holds, from the measurements in results/data/.
 .PHONY: report
