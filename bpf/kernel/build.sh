@@ -55,8 +55,10 @@ entry() {
 	id=$(source_id) || return 1
 	hash=$({
 		echo "$id"
-		mapfile -t files < <(patches; fragments "$1")
+		mapfile -t files < <(patches)
 		cat "${files[@]}"
+		mapfile -t files < <(fragments "$1")
+		grep -hE '^(# )?CONFIG_' "${files[@]}"
 	} | sha256sum)
 	echo "$cache/${hash:0:16}"
 }
@@ -188,7 +190,7 @@ make_image() {
 # holds the lock as well, so that nobody takes over before it has done so.
 watch_build() {
 	local work=$1 flavour=$2 group=$3 total objects parent tick=0
-	case $flavour in perf) total=880 ;; debug) total=950 ;; esac
+	case $flavour in perf) total=880 ;; debug) total=940 ;; esac
 	while kill -0 -- "-$group" 2>/dev/null; do
 		read -r _ _ _ parent _ <"/proc/$BASHPID/stat"
 		if [ "$parent" != $$ ]; then
