@@ -31,7 +31,11 @@ func unavailable(doing string, err error) error {
 	var verifier *ebpf.VerifierError
 	cause, hint := err, ""
 	switch {
-	case errors.Is(err, fs.ErrPermission):
+	case errors.As(err, &verifier) && len(verifier.Log) > 0:
+		// Not wrapped: EACCES, which it may be, is no want of permission here.
+		cause, hint = errors.New(err.Error()), hintRefused
+	case errors.Is(err, fs.ErrPermission), errors.Is(err, ebpf.ErrNotSupported) && !capable():
+		// The library's probes take a refusal for a feature that is missing.
 		cause, hint = unix.EPERM, permissionHint()
 	case errors.Is(err, unix.ENOSYS):
 		cause, hint = notSupported(unix.ENOSYS), hintSyscall
@@ -40,8 +44,6 @@ func unavailable(doing string, err error) error {
 		cause, hint = notSupported(errors.New("iterators cannot be limited to a process")), hintVersion
 	case errors.Is(err, unix.EINVAL) && errors.As(err, &verifier) && len(verifier.Log) == 0:
 		cause, hint = notSupported(unix.EINVAL), hintEvents
-	case errors.As(err, &verifier):
-		hint = hintRefused
 	case errors.Is(err, btf.ErrNotFound), errors.Is(err, ebpf.ErrNotSupported):
 		cause, hint = notSupported(err), hintVersion
 	}
@@ -69,18 +71,23 @@ func checkBTF() error {
 // permissionHint says what to do about EPERM, which is not always a matter of
 // capabilities.
 func permissionHint() string {
+	if capable() {
+		return hintConfined
+	}
+	return hintCapabilities
+}
+
+// capable tells whether this thread has the capabilities that are needed.
+func capable() bool {
 	var (
 		header = unix.CapUserHeader{Version: unix.LINUX_CAPABILITY_VERSION_3}
 		data   [2]unix.CapUserData
 	)
 	if err := unix.Capget(&header, &data[0]); err != nil {
-		return hintCapabilities
+		return false
 	}
 	has := func(capability int) bool {
 		return data[capability/32].Effective&(1<<(capability%32)) != 0
 	}
-	if has(unix.CAP_SYS_ADMIN) || has(unix.CAP_BPF) && has(unix.CAP_PERFMON) {
-		return hintConfined
-	}
-	return hintCapabilities
+	return has(unix.CAP_SYS_ADMIN) || has(unix.CAP_BPF) && has(unix.CAP_PERFMON)
 }

@@ -41,10 +41,9 @@ struct sweep {
 	__u32 registrations; /* and read; both stored as far as there is room */
 } state;
 
-static __always_inline void note_descriptor(struct bpf_iter__task_file *ctx,
+static __always_inline void note_descriptor(struct file *file, __s32 fd,
 					    bool epoll)
 {
-	struct file *file = ctx->file;
 	__u32 index = state.descriptors;
 	struct descriptor *place;
 
@@ -53,7 +52,7 @@ static __always_inline void note_descriptor(struct bpf_iter__task_file *ctx,
 	if (!place)
 		return;
 	place->file = (__u64)file;
-	place->fd = ctx->fd;
+	place->fd = fd;
 	/* How many there are is not known yet, but whether there are any. */
 	place->registrations = epoll && root_node(file);
 }
@@ -76,7 +75,7 @@ int note(struct bpf_iter__task_file *ctx)
 	state.task = (__u64)task;
 	epoll = is_epoll(file);
 	if (epoll || file->f_ep)
-		note_descriptor(ctx, epoll);
+		note_descriptor(file, ctx->fd, epoll);
 	return 0;
 }
 
@@ -90,7 +89,7 @@ int count_files(struct bpf_iter__task_file *ctx)
 		return 0;
 	state.files++;
 	if (is_epoll(file))
-		note_descriptor(ctx, 1);
+		note_descriptor(file, ctx->fd, 1);
 	return 0;
 }
 

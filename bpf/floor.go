@@ -14,7 +14,8 @@ import (
 	"github.com/cilium/ebpf/btf"
 )
 
-// FloorKind says what a floor's program does besides being called.
+// FloorKind says what a floor iterates over, and what its programs do besides
+// being called.
 type FloorKind string
 
 const (
@@ -25,24 +26,58 @@ const (
 	// what is registered: the least that any method on top of task_file could
 	// cost.
 	FloorCount FloorKind = "count"
+	// FloorEpollEmpty makes the passes of the method epoll, on a kernel that
+	// has the iterator: of the descriptors none are noted but those of epoll
+	// instances, and with the registrations nothing is done.
+	FloorEpollEmpty FloorKind = "epoll-empty"
+	// FloorEpollCount counts the registrations, too: the least that any method
+	// on top of the epoll iterator could cost.
+	FloorEpollCount FloorKind = "epoll-count"
 )
 
-// Counts is what a floor saw: descriptors, and registrations. An epoll
-// instance counts once for each of its descriptors. Of FloorEmpty both are 0.
+// FloorKinds returns all kinds.
+func FloorKinds() []FloorKind {
+	return []FloorKind{FloorEmpty, FloorCount, FloorEpollEmpty, FloorEpollCount}
+}
+
+// Counts is what a floor saw: descriptors, and registrations, as far as it
+// counts them. An epoll instance counts once for each of its descriptors in
+// FloorCount, and once in FloorEpollCount.
 type Counts struct {
 	Files         uint64
 	Registrations uint64
 }
 
-// Floor is a task_file iteration that produces nothing. It is not safe for
+// Floor iterates as a method does and produces nothing. It is not safe for
 // concurrent use.
-type Floor struct {
+type Floor interface {
+	// Run iterates over the processes pids, holding on to them as a Dumper
+	// does.
+	Run(ctx context.Context, pids []int) (Counts, error)
+	// Close unloads the floor.
+	Close() error
+}
+
+// OpenFloor loads a floor. Its errors are those of a method's Open.
+func OpenFloor(kind FloorKind) (Floor, error) {
+	switch kind {
+	case FloorEmpty, FloorCount:
+		return openTaskfileFloor(kind)
+	case FloorEpollEmpty:
+		return openEpollFloor(epollProgEmpty)
+	case FloorEpollCount:
+		return openEpollFloor(epollProgCount)
+	}
+	return nil, fmt.Errorf("floor %q: not one of %q", kind, FloorKinds())
+}
+
+// taskfileFloor is a task_file iteration.
+type taskfileFloor struct {
 	objects floorObjects
 	program *ebpf.Program
 }
 
-// OpenFloor loads a floor. Its errors are those of a method's Open.
-func OpenFloor(kind FloorKind) (*Floor, error) {
+func openTaskfileFloor(kind FloorKind) (Floor, error) {
 	types := btf.NewCache()
 	fops, err := learnEpoll(types)
 	if err != nil {
@@ -55,25 +90,18 @@ func OpenFloor(kind FloorKind) (*Floor, error) {
 	if err := spec.Variables[floorVarEventpollFops].Set(fops); err != nil {
 		return nil, err
 	}
-	f := new(Floor)
+	f := new(taskfileFloor)
 	if err := spec.LoadAndAssign(&f.objects, &ebpf.CollectionOptions{Cache: types}); err != nil {
 		return nil, unavailable("loading the floor's programs", err)
 	}
-	switch kind {
-	case FloorEmpty:
-		f.program = f.objects.Empty
-	case FloorCount:
+	f.program = f.objects.Empty
+	if kind == FloorCount {
 		f.program = f.objects.Count
-	default:
-		f.Close()
-		return nil, fmt.Errorf("floor %q: not one of %s and %s", kind, FloorEmpty, FloorCount)
 	}
 	return f, nil
 }
 
-// Run iterates over the descriptors of the processes pids, holding on to them
-// as a Dumper does.
-func (f *Floor) Run(ctx context.Context, pids []int) (Counts, error) {
+func (f *taskfileFloor) Run(ctx context.Context, pids []int) (Counts, error) {
 	held, err := process.Hold(pids)
 	if err != nil {
 		return Counts{}, err
@@ -101,5 +129,4 @@ func (f *Floor) Run(ctx context.Context, pids []int) (Counts, error) {
 	return Counts{uint64(seen.Files), uint64(seen.Registrations)}, held.Check()
 }
 
-// Close unloads the floor.
-func (f *Floor) Close() error { return f.objects.Close() }
+func (f *taskfileFloor) Close() error { return f.objects.Close() }

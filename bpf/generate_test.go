@@ -41,7 +41,7 @@ func TestGeneratedCodeIsUpToDate(t *testing.T) {
 
 func requireSameFiles(t *testing.T, fresh string) {
 	t.Helper()
-	committed, err := filepath.Glob("*_bpfel.*")
+	committed, err := filepath.Glob("*_bpfel*")
 	if err != nil || len(committed) == 0 {
 		t.Fatalf("generated files: %q, %v", committed, err)
 	}
