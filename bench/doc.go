@@ -8,6 +8,10 @@
 //	BenchmarkSetup   what does it cost to make a method ready (load, verify, attach)?
 //	BenchmarkFdinfo  what does one reading of an epoll's fdinfo cost?
 //	BenchmarkKcmp    what does one kcmp(KCMP_EPOLL_TFD) cost?
+//	BenchmarkFileRef   what does it cost to hold each file while the program runs?
+//	BenchmarkResume    what does a partial read cost, by how it is resumed?
+//	BenchmarkFileRef   what does it cost to hold each file while the epoll iterator's program runs?
+//	BenchmarkResume    what does it cost to read the epoll iterator in pieces?
 //	BenchmarkRefcount  what does a reference on each file cost on this hardware?
 //
 // # What is timed
@@ -35,5 +39,8 @@
 // Configuration lines (kernel, lane, accel, clock, patched, suite) say where
 // the measurement ran; benchstat keeps apart what differs in them. With
 // "clock: insn" the units insn/op and insn/reg stand for ns/op and ns/reg:
-// exact instruction counts of a guest, not times.
+// exact instruction counts of a guest, not times. What is not the operation's
+// own (timer interrupts, the garbage collector and the monitor thread of Go's
+// runtime) is kept small by GOGC=off and GOMAXPROCS=2 on one processor, which
+// lets the runtime leave a long system call alone.
 package bench

@@ -4,7 +4,9 @@ package bench
 
 import (
 	"fmt"
+	"slices"
 	"testing"
+	"time"
 
 	"epbench"
 	"epbench/workloads"
@@ -107,13 +109,46 @@ func open(b testing.TB, m epbench.Method) epbench.Dumper {
 // reportTime reports the time per registration, of n an operation, beside that
 // per operation, both in the unit of the clock.
 func reportTime(b *testing.B, n int) {
-	elapsed := float64(b.Elapsed().Nanoseconds())
-	perOp := elapsed / float64(b.N)
+	reportOperation(b, float64(b.Elapsed().Nanoseconds())/float64(b.N), n)
+}
+
+// reportOperation reports an operation's time and that of each of its n
+// registrations, in the unit of the clock.
+func reportOperation(b *testing.B, perOp float64, n int) {
 	unit := "ns"
 	if clock() == "insn" {
 		unit = "insn"
 		b.ReportMetric(0, "ns/op") // leave the built-in metric out
-		b.ReportMetric(perOp, "insn/op")
 	}
+	b.ReportMetric(perOp, unit+"/op")
 	b.ReportMetric(perOp/float64(n), unit+"/reg")
+}
+
+// loopOperations measures op, of n registrations, and reports the median.
+//
+// Where time counts instructions, it reports the least of as many as fill a few
+// of a timer's periods, or of one that is longer: every op takes the same
+// number, and what else ran meanwhile has only added to it.
+func loopOperations(b *testing.B, n int, op func()) {
+	exact := clock() == "insn"
+	enough := time.Duration(1)
+	if exact {
+		enough = 40 * time.Millisecond
+	}
+	times := make([]float64, 0, 1024)
+	for b.Loop() {
+		for spent := time.Duration(0); spent < enough; {
+			began := time.Now()
+			op()
+			took := time.Since(began)
+			times = append(times, float64(took))
+			spent += max(took, 1)
+		}
+	}
+	slices.Sort(times)
+	typical := times[len(times)/2]
+	if exact {
+		typical = times[0]
+	}
+	reportOperation(b, typical, n)
 }

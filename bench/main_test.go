@@ -22,9 +22,11 @@ import (
 )
 
 var (
-	sizes  = listFlag("sizes", "100,1000,10000", "numbers of registrations, ascending", parseSize)
-	shapes = listFlag("shapes", strings.Join(workloads.Shapes(), ","), "shapes", oneOf(workloads.Shapes()))
-	kinds  = listFlag("kinds", "eventfd,unix", "kinds of target", oneOf(workloads.Kinds()))
+	sizes       = listFlag("sizes", "100,1000,10000", "numbers of registrations, ascending", parseSize)
+	shapes      = listFlag("shapes", strings.Join(workloads.Shapes(), ","), "shapes", oneOf(workloads.Shapes()))
+	kinds       = listFlag("kinds", "eventfd,unix", "kinds of target", oneOf(workloads.Kinds()))
+	resumeSizes = listFlag("resume-sizes", "1000,10000,100000", "numbers of registrations of BenchmarkResume, ascending", parseSize)
+
 	budget = flag.Duration("budget", 2*time.Second, "do not run cases of which one operation is predicted to cost more")
 )
 
