@@ -36,7 +36,8 @@ struct sweep {
 	__u64 task; /* whose descriptors these are */
 	__u64 epoll; /* the struct file of the epoll that was iterated last */
 	__u32 processes; /* whose descriptors were there to the end */
-	__u32 files; /* seen by count_files */
+	__u32 files; /* counted by count_files */
+	__u32 items; /* counted by count */
 	__u32 descriptors; /* noted, */
 	__u32 registrations; /* and read; both stored as far as there is room */
 } state;
@@ -124,7 +125,7 @@ SEC("iter/epoll")
 int count(struct bpf_iter__epoll *ctx)
 {
 	if (ctx->epi)
-		state.registrations++;
+		state.items++;
 	return 0;
 }
 

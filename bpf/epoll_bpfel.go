@@ -19,8 +19,10 @@ type epollSweep struct {
 	Epoll         uint64
 	Processes     uint32
 	Files         uint32
+	Items         uint32
 	Descriptors   uint32
 	Registrations uint32
+	_             [4]byte
 }
 
 // Names of all BPF objects in the ELF.

@@ -33,7 +33,7 @@ func (f *epollFloor) Run(ctx context.Context, pids []int) (Counts, error) {
 	if err != nil {
 		return Counts{}, err
 	}
-	return Counts{uint64(state.Files), uint64(state.Registrations)}, held.Check()
+	return Counts{uint64(state.Files), uint64(state.Items)}, held.Check()
 }
 
 func (f *epollFloor) Close() error {

@@ -86,14 +86,13 @@ func (p *EpollPass) Run(epoll int) (registrations uint64, err error) {
 		if err != nil {
 			return 0, err
 		}
-		if p.program == EpollFull {
-			if grown, err := p.programs.grow(state); err != nil {
-				return 0, err
-			} else if grown {
-				continue
-			}
+		grown, err := p.programs.grow(state)
+		if err != nil {
+			return 0, err
 		}
-		return uint64(state.Registrations), nil
+		if !grown {
+			return uint64(state.Items) + uint64(state.Registrations), nil
+		}
 	}
 }
 
