@@ -109,19 +109,31 @@ func open(b testing.TB, m epbench.Method) epbench.Dumper {
 // reportTime reports the time per registration, of n an operation, beside that
 // per operation, both in the unit of the clock.
 func reportTime(b *testing.B, n int) {
-	reportOperation(b, float64(b.Elapsed().Nanoseconds())/float64(b.N), n)
+	reportOperation(b, meanTime(b), n)
+}
+
+// meanTime is what an operation of b's loop took.
+func meanTime(b *testing.B) float64 {
+	return float64(b.Elapsed().Nanoseconds()) / float64(b.N)
 }
 
 // reportOperation reports an operation's time and that of each of its n
 // registrations, in the unit of the clock.
 func reportOperation(b *testing.B, perOp float64, n int) {
-	unit := "ns"
+	unit := reportPerOp(b, perOp)
+	b.ReportMetric(perOp/float64(n), unit+"/reg")
+}
+
+// reportPerOp reports an operation's time in the unit of the clock, which it
+// returns.
+func reportPerOp(b *testing.B, perOp float64) (unit string) {
+	unit = "ns"
 	if clock() == "insn" {
 		unit = "insn"
 		b.ReportMetric(0, "ns/op") // leave the built-in metric out
 	}
 	b.ReportMetric(perOp, unit+"/op")
-	b.ReportMetric(perOp/float64(n), unit+"/reg")
+	return unit
 }
 
 // loopOperations measures op, of n registrations, and reports the median.

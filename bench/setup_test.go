@@ -20,6 +20,7 @@ func BenchmarkSetup(b *testing.B) {
 					b.Fatal(err)
 				}
 			}
+			reportPerOp(b, meanTime(b))
 		})
 	}
 }
