@@ -19,7 +19,7 @@ SHAPES    ?= inplace,moved,reused,shared,closed
 
 # On this kernel.
 COUNT     ?= 6
-BENCHTIME ?= 100ms
+BENCHTIME ?= 50ms
 BUDGET    ?= 2s
 SIZES     ?= 100,1000,10000
 KINDS     ?= eventfd,unix

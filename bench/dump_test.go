@@ -14,10 +14,17 @@ import (
 
 // BenchmarkDump is the comparison: every method on every workload.
 func BenchmarkDump(b *testing.B) {
+	// Opened once for all workloads: what that costs is BenchmarkSetup's.
+	dumpers := map[string]epbench.Dumper{}
+	owner := b
 	forEachWorkload(b, func(b *testing.B, spec workloads.Spec, get getWorkload) {
 		for _, m := range methods() {
 			b.Run("method="+m.Name, func(b *testing.B) {
-				d := open(b, m)
+				d := dumpers[m.Name]
+				if d == nil {
+					d = open(b, owner, m)
+					dumpers[m.Name] = d
+				}
 				skipOverBudget(b, spec, m, d)
 				w := get(b)
 				checkMethod(b, w, m, d)
@@ -89,18 +96,18 @@ func sharedWorkload(owner *testing.B, spec workloads.Spec) getWorkload {
 	}
 }
 
-// open opens the method for the duration of b, and skips b where it cannot
-// work.
-func open(b testing.TB, m epbench.Method) epbench.Dumper {
-	b.Helper()
+// open opens the method for the duration of owner. It skips t where the method
+// cannot work.
+func open(t, owner testing.TB, m epbench.Method) epbench.Dumper {
+	t.Helper()
 	d, err := m.Open()
-	skipUnavailable(b, err)
+	skipUnavailable(t, err)
 	if err != nil {
-		b.Fatalf("opening %v: %v", m.Name, err)
+		t.Fatalf("opening %v: %v", m.Name, err)
 	}
-	b.Cleanup(func() {
+	owner.Cleanup(func() {
 		if err := d.Close(); err != nil {
-			b.Errorf("closing %v: %v", m.Name, err)
+			owner.Errorf("closing %v: %v", m.Name, err)
 		}
 	})
 	return d

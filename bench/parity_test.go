@@ -53,7 +53,7 @@ func checkTruth(t *testing.T, spec string, methods []epbench.Method) {
 		w := start(t, t, parsed)
 		for _, m := range methods {
 			t.Run(m.Name, func(t *testing.T) {
-				d := open(t, m)
+				d := open(t, t, m)
 				got, _, err := d.Dump(t.Context(), w.PIDs, nil)
 				if err != nil {
 					t.Fatal(err)
