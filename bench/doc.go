@@ -39,7 +39,7 @@
 // Configuration lines (kernel, lane, accel, clock, patched, suite) say where
 // the measurement ran; benchstat keeps apart what differs in them. With
 // "clock: insn" the units insn/op and insn/reg stand for ns/op and ns/reg:
-// exact instruction counts of a guest, not times. What is not the operation's
+// instruction counts of a guest, not times. What is not the operation's
 // own (timer interrupts, the garbage collector and the monitor thread of Go's
 // runtime) is kept small by GOGC=off and GOMAXPROCS=2 on one processor, which
 // lets the runtime leave a long system call alone.

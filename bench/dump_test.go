@@ -146,22 +146,28 @@ func reportPerOp(b *testing.B, perOp float64) (unit string) {
 // loopOperations measures op, of n registrations, and reports the median.
 //
 // Where time counts instructions, it reports the least of as many as fill a few
-// of a timer's periods, or of one that is longer: every op takes the same
-// number, and what else ran meanwhile has only added to it.
+// of a timer's periods, or of two that are longer, the first of which may have
+// had to touch memory anew: every op takes the same number, and what else ran
+// meanwhile has only added to it. Of an op of half a second and more, one is
+// near enough.
 func loopOperations(b *testing.B, n int, op func()) {
+	const (
+		periods = 20 * time.Millisecond
+		long    = 500 * time.Millisecond
+	)
 	exact := clock() == "insn"
-	enough := time.Duration(1)
-	if exact {
-		enough = 40 * time.Millisecond
-	}
 	times := make([]float64, 0, 1024)
 	for b.Loop() {
-		for spent := time.Duration(0); spent < enough; {
+		for spent, ops := time.Duration(0), 0; ; {
 			began := time.Now()
 			op()
 			took := time.Since(began)
 			times = append(times, float64(took))
-			spent += max(took, 1)
+			spent += took
+			ops++
+			if !exact || spent >= long || spent >= periods && ops >= 2 {
+				break
+			}
 		}
 	}
 	slices.Sort(times)

@@ -48,7 +48,7 @@ func benchmarking() bool {
 // who boots a guest sets the lane, make sets the commit.
 func printConfiguration() {
 	fmt.Println("kernel:", kernelRelease())
-	fmt.Println("lane:", cmp.Or(os.Getenv("EPBENCH_LANE"), "native"))
+	fmt.Println("lane:", lane())
 	fmt.Println("accel:", cmp.Or(os.Getenv("EPBENCH_ACCEL"), "none"))
 	fmt.Println("clock:", clock())
 	fmt.Println("patched:", patched())
@@ -61,6 +61,10 @@ func kernelRelease() string {
 		return "unknown"
 	}
 	return unix.ByteSliceToString(u.Release[:])
+}
+
+func lane() string {
+	return cmp.Or(os.Getenv("EPBENCH_LANE"), "native")
 }
 
 // clock is what the b.N loop's nanoseconds are: time, or guest instructions.
