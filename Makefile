@@ -30,7 +30,7 @@ GUEST_BENCHTIME ?= 1x
 GUEST_BUDGET    ?= 100ms
 GUEST_SIZES     ?= 100,1000,10000
 GUEST_KINDS     ?= eventfd
-GUEST_VM        ?= -icount
+GUEST_VM        ?= -icount -env GOGC=off -env GOMEMLIMIT=1GiB -env GOMAXPROCS=2
 
 # To compare with: make bench BASE=old.txt
 BASE ?=

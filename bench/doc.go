@@ -42,5 +42,7 @@
 // instruction counts of a guest, not times. What is not the operation's
 // own (timer interrupts, the garbage collector and the monitor thread of Go's
 // runtime) is kept small by GOGC=off and GOMAXPROCS=2 on one processor, which
-// lets the runtime leave a long system call alone.
+// lets the runtime leave a long system call alone. BenchmarkFileRef and
+// BenchmarkResume report the least of a few operations, all others the mean, as
+// Go does.
 package bench
