@@ -11,7 +11,10 @@
 #
 # See README.md for what they print, and for the variables below.
 
-SHELL := /bin/bash -o pipefail
+# Recipes' shells end with make, and what stands behind $(TIED) with its shell,
+# even if that is killed: nothing goes on measuring alone.
+SHELL := internal/make/sh
+TIED  := setpriv --pdeathsig KILL
 .DEFAULT_GOAL := help
 
 BENCH     ?= .
@@ -42,8 +45,8 @@ NATIVE := $(OUT)/native.txt
 GUEST  := $(OUT)/guest.txt
 SUITE  := $(shell git describe --always --dirty --abbrev=12 2>/dev/null || echo unknown)
 
-BENCHSTAT := go tool benchstat
 EPBENCH   := bin/epbench
+GOTESTSUM := bin/gotestsum --format pkgname --hide-summary=skipped
 
 .PHONY: help
 help:
@@ -62,6 +65,9 @@ setup-guest: setup
 .PHONY: $(EPBENCH)
 $(EPBENCH): setup
 	@CGO_ENABLED=0 go build -o $@ ./cmd/epbench
+
+bin/gotestsum: go.mod setup
+	@go build -o $@ gotest.tools/gotestsum
 
 # --- the patched kernel ------------------------------------------------------
 
@@ -87,20 +93,20 @@ endif
 bench-native: setup $(EPBENCH)
 	@mkdir -p $(OUT)
 	@echo "== measuring on this kernel, $$(uname -r); raw output: $(NATIVE)"
-	@{ echo "# command: make bench-native$(call given,BENCH SHAPES COUNT BENCHTIME BUDGET SIZES KINDS)"; \
-	EPBENCH_SUITE=$(SUITE) go test -run '^$$' -bench '$(BENCH)' -timeout 2h \
-		-count $(COUNT) -benchtime $(BENCHTIME) ./bench \
-		-sizes=$(SIZES) -kinds=$(KINDS) -shapes=$(SHAPES) -budget=$(BUDGET); } | tee $(NATIVE)
+	@echo "# command: make bench-native$(call given,BENCH SHAPES COUNT BENCHTIME BUDGET SIZES KINDS)" > $(NATIVE)
+	@EPBENCH_SUITE=$(SUITE) $(TIED) go test -exec '$(TIED)' \
+		-run '^$$' -bench '$(BENCH)' -timeout 2h -count $(COUNT) -benchtime $(BENCHTIME) ./bench \
+		-sizes=$(SIZES) -kinds=$(KINDS) -shapes=$(SHAPES) -budget=$(BUDGET) > >(tee -a $(NATIVE)) && wait $$!
 
 bench-guest: setup-guest kernel $(EPBENCH)
 	@mkdir -p $(OUT)
 	@echo "== measuring on the patched kernel, in a guest; raw output: $(GUEST)"
-	@{ echo "# command: make bench-guest$(call given,BENCH SHAPES GUEST_COUNT GUEST_BENCHTIME GUEST_BUDGET GUEST_SIZES GUEST_KINDS GUEST_VM)"; \
-	EPBENCH_SUITE=$(SUITE) CGO_ENABLED=0 go test \
+	@echo "# command: make bench-guest$(call given,BENCH SHAPES GUEST_COUNT GUEST_BENCHTIME GUEST_BUDGET GUEST_SIZES GUEST_KINDS GUEST_VM)" > $(GUEST)
+	@EPBENCH_SUITE=$(SUITE) CGO_ENABLED=0 $(TIED) go test \
 		-exec "$(CURDIR)/$(EPBENCH) vm -kernel $$(bpf/kernel/build.sh path perf) $(GUEST_VM) -timeout 2h --" \
 		-run '^$$' -bench '$(BENCH)' -timeout 2h \
 		-count $(GUEST_COUNT) -benchtime $(GUEST_BENCHTIME) ./bench \
-		-sizes=$(GUEST_SIZES) -kinds=$(GUEST_KINDS) -shapes=$(SHAPES) -budget=$(GUEST_BUDGET); } | tee $(GUEST)
+		-sizes=$(GUEST_SIZES) -kinds=$(GUEST_KINDS) -shapes=$(SHAPES) -budget=$(GUEST_BUDGET) > >(tee -a $(GUEST)) && wait $$!
 
 # NAME=VALUE of those variables that the caller has set, for the record.
 given = $(foreach v,$(1),$(if $(filter command line environment,$(origin $v)), $v='$($v)'))
@@ -132,10 +138,10 @@ vet:
 	@go tool staticcheck ./...
 
 .PHONY: unit
-unit:
+unit: bin/gotestsum
 	@echo "== tests, on this kernel ($$(uname -r))"
 	@mkdir -p $(OUT)
-	@go tool gotestsum --format pkgname --hide-summary=skipped --jsonfile $(OUT)/test-native.json -- -timeout 20m ./...
+	@$(TIED) $(GOTESTSUM) --jsonfile $(OUT)/test-native.json -- -exec '$(TIED)' -timeout 20m ./...
 
 # The same tests, and those that need another kernel, in guests: the patched
 # kernel, the same with KASAN and lockdep, and Debian's own.
@@ -152,10 +158,10 @@ $(STOCK:%=guest-test-%): KERNEL = $$(internal/guest/fetch-debian-kernel.sh $(@:g
 guest-test-perf: kernel
 guest-test-debug: kernel-debug
 
-$(GUEST_LANES:%=guest-test-%): $(EPBENCH)
+$(GUEST_LANES:%=guest-test-%): $(EPBENCH) bin/gotestsum
 	@echo "== tests, in a guest: $(@:guest-test-%=%)"
 	@mkdir -p $(OUT)
-	@kernel=$(KERNEL) && CGO_ENABLED=0 go tool gotestsum --format pkgname --hide-summary=skipped \
+	@kernel=$(KERNEL) && CGO_ENABLED=0 $(TIED) $(GOTESTSUM) \
 		--jsonfile $(OUT)/test-guest-$(@:guest-test-%=%).json -- -p 1 -timeout 20m \
 		-exec "$(CURDIR)/$(EPBENCH) vm -kernel $$kernel --" $(GUEST_TESTS)
 
