@@ -54,12 +54,15 @@ help:
 
 # --- what the machine needs -------------------------------------------------
 
-.PHONY: setup setup-guest
+.PHONY: setup setup-guest setup-test
 setup:
 	@internal/make/setup
 
 setup-guest: setup
 	@internal/make/setup qemu-system-x86_64:qemu-system-x86
+
+setup-test: setup-guest
+	@internal/make/setup clang:clang
 
 # Static, since it is also the first program of a guest.
 .PHONY: $(EPBENCH)
@@ -119,8 +122,9 @@ report: $(EPBENCH)
 # --- testing -----------------------------------------------------------------
 
 .PHONY: test
-test: setup-guest format vet fuzz unit guest-tests
+test: setup-test format vet fuzz unit guest-tests
 	@internal/make/not-run $(OUT)/test-*.json
+	@echo "== make test: passed"
 
 .PHONY: format
 format:
@@ -138,32 +142,32 @@ vet:
 	@go tool staticcheck ./...
 
 .PHONY: unit
-unit: bin/gotestsum
+unit: kernel bin/gotestsum
 	@echo "== tests, on this kernel ($$(uname -r))"
 	@mkdir -p $(OUT)
-	@$(TIED) $(GOTESTSUM) --jsonfile $(OUT)/test-native.json -- -exec '$(TIED)' -timeout 20m ./...
+	@CGO_ENABLED=0 EPBENCH_GUEST_KERNEL=$$(bpf/kernel/build.sh path perf) \
+		$(TIED) $(GOTESTSUM) --jsonfile $(OUT)/test-native.json -- -exec '$(TIED)' -timeout 20m ./...
 
-# The same tests, and those that need another kernel, in guests: the patched
-# kernel, the same with KASAN and lockdep, and Debian's own.
+# The same tests, shortened, and those that need another kernel, in guests: the
+# patched kernel, the same with KASAN and lockdep, and Debian's own. Two guests
+# at a time, as a guest's test is one thread for the most part.
 STOCK       := 6.1 6.12
-GUEST_TESTS := ./bpf ./bench
 GUEST_LANES := perf debug $(STOCK)
 
+EPOLL_TESTS := Epoll|2021|InFlight|Dying|Attach|Link|Pieces|Between|Next|AfterTheEnd
+
 .PHONY: guest-tests $(GUEST_LANES:%=guest-test-%)
-guest-tests: $(GUEST_LANES:%=guest-test-%)
+guest-tests: kernel kernel-debug $(EPBENCH) bin/gotestsum
+	@$(MAKE) --no-print-directory -j2 $(GUEST_LANES:%=guest-test-%)
 
-guest-test-perf: KERNEL = $$(bpf/kernel/build.sh path perf)
-guest-test-debug: KERNEL = $$(bpf/kernel/build.sh path debug)
-$(STOCK:%=guest-test-%): KERNEL = $$(internal/guest/fetch-debian-kernel.sh $(@:guest-test-%=%))
-guest-test-perf: kernel
-guest-test-debug: kernel-debug
+# The lane's kernel, packages, and which of their tests.
+guest-test-perf:  LANE = $$(bpf/kernel/build.sh path perf) './bpf ./bench' .
+guest-test-debug: LANE = $$(bpf/kernel/build.sh path debug) ./bpf '$(EPOLL_TESTS)'
+$(STOCK:%=guest-test-%): LANE = $$(internal/guest/fetch-debian-kernel.sh $(@:guest-test-%=%)) ./bpf .
 
-$(GUEST_LANES:%=guest-test-%): $(EPBENCH) bin/gotestsum
-	@echo "== tests, in a guest: $(@:guest-test-%=%)"
+$(GUEST_LANES:%=guest-test-%):
 	@mkdir -p $(OUT)
-	@kernel=$(KERNEL) && CGO_ENABLED=0 $(TIED) $(GOTESTSUM) \
-		--jsonfile $(OUT)/test-guest-$(@:guest-test-%=%).json -- -p 1 -timeout 20m \
-		-exec "$(CURDIR)/$(EPBENCH) vm -kernel $$kernel --" $(GUEST_TESTS)
+	@$(TIED) internal/make/guest-test $(@:guest-test-%=%) $(OUT)/test-$@.json $(LANE)
 
 .PHONY: fuzz
 fuzz:

@@ -109,11 +109,15 @@ func requireOnce(t *testing.T, i *items, all []record, stay []item) {
 
 func TestReadsInPiecesHaveEveryRegistrationOnce(t *testing.T) {
 	r := openRecords(t, TargetEpoll)
+	registrations := 3000 // two of the kernel's buffers
+	if testing.Short() {
+		registrations = 1500
+	}
 	for _, layout := range layouts {
 		t.Run(layout.name, func(t *testing.T) {
 			i := newItems(t)
 			var all []item
-			for n := range 3000 {
+			for n := range registrations {
 				all = append(all, layout.add(t, i, n))
 			}
 			for _, size := range readSizes {
@@ -135,9 +139,13 @@ func TestReadsInPiecesHaveEveryRegistrationOnce(t *testing.T) {
 func TestChangesBetweenReadsLoseAndRepeatNothing(t *testing.T) {
 	r := openRecords(t, TargetEpoll)
 	const kernelBuffer = 32768 // a read is no longer: bpf_seq_read, PAGE_SIZE << 3
+	seeds := uint64(2)
+	if testing.Short() {
+		seeds = 1
+	}
 	for _, layout := range layouts {
 		for _, size := range readSizes {
-			for seed := range uint64(2) {
+			for seed := range seeds {
 				t.Run(fmt.Sprintf("%s, %d bytes, seed %d", layout.name, size, seed), func(t *testing.T) {
 					i := newItems(t)
 					// As many that reads are several, but not thousands.
