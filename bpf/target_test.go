@@ -118,9 +118,7 @@ func TestDescriptorsOfAnUnsharedThreadAreNotTheProcess(t *testing.T) {
 	epoll := make(chan int)
 	done := make(chan struct{})
 	defer close(done)
-	go func() {
-		// Never unlocked, the thread ends with the goroutine.
-		runtime.LockOSThread()
+	go onLaterThread(func() {
 		if err := unix.Unshare(unix.CLONE_FILES); err != nil {
 			t.Error(err)
 		}
@@ -130,7 +128,7 @@ func TestDescriptorsOfAnUnsharedThreadAreNotTheProcess(t *testing.T) {
 		}
 		epoll <- fd
 		<-done
-	}()
+	})
 	fd := <-epoll
 	got, _, err := d.Dump(t.Context(), []int{os.Getpid()}, nil)
 	if err != nil {
@@ -141,6 +139,25 @@ func TestDescriptorsOfAnUnsharedThreadAreNotTheProcess(t *testing.T) {
 			t.Errorf("got %v", r)
 		}
 	}
+}
+
+// onLaterThread calls f on a thread that is not the process's first one, and
+// that ends with f: it is never unlocked.
+func onLaterThread(f func()) {
+	runtime.LockOSThread()
+	if unix.Gettid() != os.Getpid() {
+		f()
+		return
+	}
+	// This goroutine has the first thread for itself, so f gets another.
+	defer runtime.UnlockOSThread()
+	ended := make(chan struct{})
+	go func() {
+		defer close(ended)
+		runtime.LockOSThread()
+		f()
+	}()
+	<-ended
 }
 
 const ownPipeData = 0x5eed
