@@ -14,17 +14,11 @@ import (
 
 // BenchmarkDump is the comparison: every method on every workload.
 func BenchmarkDump(b *testing.B) {
-	// Opened once for all workloads: what that costs is BenchmarkSetup's.
-	dumpers := map[string]epbench.Dumper{}
-	owner := b
+	dumpers := newDumpers(b)
 	forEachWorkload(b, func(b *testing.B, spec workloads.Spec, get getWorkload) {
 		for _, m := range methods() {
 			b.Run("method="+m.Name, func(b *testing.B) {
-				d := dumpers[m.Name]
-				if d == nil {
-					d = open(b, owner, m)
-					dumpers[m.Name] = d
-				}
+				d := dumpers.get(b, m)
 				skipOverBudget(b, spec, m, d)
 				w := get(b)
 				checkMethod(b, w, m, d)
@@ -94,23 +88,6 @@ func sharedWorkload(owner *testing.B, spec workloads.Spec) getWorkload {
 		}
 		return w
 	}
-}
-
-// open opens the method for the duration of owner. It skips t where the method
-// cannot work.
-func open(t, owner testing.TB, m epbench.Method) epbench.Dumper {
-	t.Helper()
-	d, err := m.Open()
-	skipUnavailable(t, err)
-	if err != nil {
-		t.Fatalf("opening %v: %v", m.Name, err)
-	}
-	owner.Cleanup(func() {
-		if err := d.Close(); err != nil {
-			owner.Errorf("closing %v: %v", m.Name, err)
-		}
-	})
-	return d
 }
 
 // reportTime reports the time per registration, of n an operation, beside that

@@ -24,7 +24,7 @@ func TestMethodsAgreeOnForeignProcesses(t *testing.T) {
 			var naive []epbench.Registration
 			for _, m := range methods() {
 				t.Run(m.Name, func(t *testing.T) {
-					got, _, err := open(t, t, m).Dump(t.Context(), pids, nil)
+					got, _, err := newDumpers(t).get(t, m).Dump(t.Context(), pids, nil)
 					if err != nil {
 						t.Fatal(err)
 					}

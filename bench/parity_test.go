@@ -19,6 +19,7 @@ func TestEveryMethodTellsTheTruth(t *testing.T) {
 		"n=60,epolls=3,idle=20",
 		"n=60,epolls=3,idle=20,procs=3",
 	}
+	dumpers := newDumpers(t)
 	if testing.Short() { // as in guests, where each instruction is emulated
 		layouts = layouts[2:]
 	}
@@ -26,7 +27,7 @@ func TestEveryMethodTellsTheTruth(t *testing.T) {
 		t.Run(layout, func(t *testing.T) {
 			for _, kind := range workloads.Kinds() {
 				for _, shape := range workloads.Shapes() {
-					checkTruth(t, fmt.Sprintf("shape=%s,kind=%s,%s", shape, kind, layout), methods())
+					checkTruth(t, fmt.Sprintf("shape=%s,kind=%s,%s", shape, kind, layout), dumpers, methods())
 				}
 			}
 		})
@@ -41,16 +42,17 @@ func TestEveryMethodTellsTheTruthOfMany(t *testing.T) {
 		t.Skip("short run: the large workloads take about a minute, and many in a guest")
 	}
 	cubic := []string{"naive", "inode"}
+	dumpers := newDumpers(t)
 	for _, kind := range workloads.Kinds() {
 		for _, shape := range workloads.Shapes() {
-			checkTruth(t, fmt.Sprintf("shape=%s,kind=%s,n=300", shape, kind), only(cubic))
-			checkTruth(t, fmt.Sprintf("shape=%s,kind=%s,n=3000,epolls=2,idle=300", shape, kind), except(cubic))
+			checkTruth(t, fmt.Sprintf("shape=%s,kind=%s,n=300", shape, kind), dumpers, only(cubic))
+			checkTruth(t, fmt.Sprintf("shape=%s,kind=%s,n=3000,epolls=2,idle=300", shape, kind), dumpers, except(cubic))
 		}
 	}
 }
 
 // checkTruth runs one subtest a method on the workload of spec.
-func checkTruth(t *testing.T, spec string, methods []epbench.Method) {
+func checkTruth(t *testing.T, spec string, dumpers *dumpers, methods []epbench.Method) {
 	t.Run(spec, func(t *testing.T) {
 		parsed, err := workloads.Parse(spec)
 		if err != nil {
@@ -59,7 +61,7 @@ func checkTruth(t *testing.T, spec string, methods []epbench.Method) {
 		w := start(t, t, parsed)
 		for _, m := range methods {
 			t.Run(m.Name, func(t *testing.T) {
-				d := open(t, t, m)
+				d := dumpers.get(t, m)
 				got, _, err := d.Dump(t.Context(), w.PIDs, nil)
 				if err != nil {
 					t.Fatal(err)

@@ -10,7 +10,7 @@ import "testing"
 func BenchmarkSetup(b *testing.B) {
 	for _, m := range methods() {
 		b.Run("method="+m.Name, func(b *testing.B) {
-			open(b, b, m) // skips where the method cannot work
+			newDumpers(b).get(b, m) // skips where the method cannot work
 			for b.Loop() {
 				d, err := m.Open()
 				if err != nil {
