@@ -54,14 +54,18 @@ help:
 
 # --- what the machine needs -------------------------------------------------
 
-.PHONY: setup setup-guest setup-test
+.PHONY: setup setup-guest setup-servers setup-test
 setup:
 	@internal/make/setup
 
 setup-guest: setup
 	@internal/make/setup qemu-system-x86_64:qemu-system-x86
 
-setup-test: setup-guest
+# The servers that BenchmarkReal and its tests start.
+setup-servers: setup
+	@internal/make/setup nginx:nginx redis-server:redis-server haproxy:haproxy
+
+setup-test: setup-guest setup-servers
 	@internal/make/setup clang:clang
 
 # Static, since it is also the first program of a guest.
@@ -93,7 +97,7 @@ endif
 	@echo; echo "== the report: $(OUT)/report.md, and upstream.txt beside it"
 	@$(EPBENCH) report -o $(OUT) $(NATIVE) $(GUEST)
 
-bench-native: setup $(EPBENCH)
+bench-native: setup setup-servers $(EPBENCH)
 	@mkdir -p $(OUT)
 	@echo "== measuring on this kernel, $$(uname -r); raw output: $(NATIVE)"
 	@echo "# command: make bench-native$(call given,BENCH SHAPES COUNT BENCHTIME BUDGET SIZES KINDS)" > $(NATIVE)
