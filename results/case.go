@@ -21,6 +21,8 @@ type Case struct {
 	Floor   string `json:"floor,omitempty"`
 	Shape   string `json:"shape,omitempty"`
 	Kind    string `json:"kind,omitempty"`
+	Profile string `json:"profile,omitempty"`
+	Program string `json:"program,omitempty"`
 	Guard   string `json:"guard,omitempty"`
 	Prog    string `json:"prog,omitempty"`
 	Threads string `json:"threads,omitempty"`
@@ -35,6 +37,9 @@ type Case struct {
 // benches are the benchmarks of the suite, with the axes that each must have.
 var benches = map[string][]string{
 	"Dump":     {"shape", "kind", "n", "method"},
+	"Profile":  {"profile", "n", "method"},
+	"Real":     {"program", "n", "method"},
+	"Scale":    {"n", "method"},
 	"Floor":    {"floor", "shape", "kind", "n"},
 	"Setup":    {"method"},
 	"Fdinfo":   {"n"},
@@ -48,6 +53,7 @@ var benches = map[string][]string{
 func (c *Case) axes() []axis {
 	return []axis{
 		{"floor", &c.Floor}, {"shape", &c.Shape}, {"kind", &c.Kind},
+		{"profile", &c.Profile}, {"program", &c.Program},
 		{"guard", &c.Guard}, {"prog", &c.Prog},
 		{"threads", &c.Threads}, {"resume", &c.Resume}, {"buf", &c.Buf},
 	}

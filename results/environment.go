@@ -16,7 +16,7 @@ import (
 type Environment struct {
 	Lane       string `json:"lane"`   // native, or guest
 	Kernel     string `json:"kernel"` // as uname -r prints it
-	Clock      string `json:"clock"`  // time, or insn: exact counts of guest instructions
+	Clock      string `json:"clock"`  // time, or insn: counts of guest instructions
 	Accel      string `json:"accel"`  // how the guest ran: none (native), kvm, tcg
 	Patched    string `json:"patched"`
 	Suite      string `json:"suite"` // the commit of the suite that measured

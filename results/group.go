@@ -98,7 +98,7 @@ func (g *Group) costs(c Case) []float64 {
 // name is how the group is called in text, and slug in file names.
 func (g *Group) name() string {
 	if g.Clock == "insn" {
-		return fmt.Sprintf("%s, Linux %s, exact instruction counts", g.Lane, g.Kernel)
+		return fmt.Sprintf("%s, Linux %s, instruction counts", g.Lane, g.Kernel)
 	}
 	return fmt.Sprintf("%s, Linux %s", g.Lane, g.Kernel)
 }

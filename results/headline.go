@@ -170,7 +170,7 @@ func (r *Report) guardSentence() string {
 			parts = append(parts, at)
 		}
 		if guard := g.guard("rcu"); guard != nil {
-			parts = append(parts, fmt.Sprintf("holding each file with get_file_rcu adds %v %s a registration, %.1f%% of the iterator's cost (n = %s, %s program, %s)",
+			parts = append(parts, fmt.Sprintf("holding each file with get_file_active() adds %v %s a registration, %.1f%% of the iterator's cost (n = %s, %s program, %s)",
 				guard.Extra, g.unitWord(), 100*guard.Share, thousands(guard.N), guard.Prog, g.Title))
 		}
 	}

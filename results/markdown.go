@@ -88,7 +88,7 @@ func (r *Report) methods() (methods []string) {
 	}
 	for i := range r.Groups {
 		for _, m := range r.Groups[i].Measurements {
-			if m.Case.Bench == "Dump" {
+			if m.Case.isDump() {
 				methods = appendNew(methods, m.Case.Method)
 			}
 		}
@@ -100,7 +100,7 @@ func (r *Report) methods() (methods []string) {
 func (r *Report) measured(method string) bool {
 	for i := range r.Groups {
 		for _, m := range r.Groups[i].Measurements {
-			if m.Case.Bench == "Dump" && m.Case.Method == method {
+			if m.Case.isDump() && m.Case.Method == method {
 				return true
 			}
 		}
@@ -150,9 +150,12 @@ func (r *Report) noData(d *document) {
 	var missing []string
 	for _, q := range []struct{ bench, question string }{
 		{"Dump", "what a dump costs"},
+		{"Real", "what a dump of a real server costs"},
+		{"Profile", "what a dump of a profile costs"},
+		{"Scale", "what a million registrations cost"},
 		{"Floor", "how far the iterators are from their floor"},
 		{"Setup", "what loading BPF costs, and so crossovers of single dumps"},
-		{"FileRef", "what holding the file costs the epoll iterator (get_file_rcu)"},
+		{"FileRef", "what holding the file costs the epoll iterator (get_file_active)"},
 		{"Refcount", "what a guard's atomic operations cost on hardware"},
 		{"Resume", "what resuming after a partial read costs"},
 	} {

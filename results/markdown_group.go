@@ -13,6 +13,12 @@ import (
 func (g *GroupReport) markdown(d *document) {
 	d.heading(2, strings.ToUpper(g.Title[:1])+g.Title[1:])
 	g.dumpSection(d)
+	g.likenessSection(d, "Real", "The real programs", "Servers from their Debian packages, each with n "+
+		"connections open, stopped while they are dumped. No ground truth is known of them: all methods gave the "+
+		"same answer.")
+	g.likenessSection(d, "Profile", "Profiles of programs", "Imitations with the mix of kinds, events, epoll "+
+		"instances, processes and unregistered descriptors that a program has at n connections.")
+	g.scaleSection(d)
 	g.growthSection(d)
 	g.speedupSection(d)
 	g.noHelpSection(d)
@@ -44,70 +50,6 @@ func (g *GroupReport) of(bench string) (out []Measurement) {
 	return out
 }
 
-// workloads lists what was dumped, in order.
-func (g *GroupReport) workloads() (out []Case) {
-	for _, m := range g.of("Dump") {
-		if w := m.Case.workload(); !slices.Contains(out, w) {
-			out = append(out, w)
-		}
-	}
-	return out
-}
-
-// dumpTable is one workload: sizes in rows, methods and the floor in columns.
-func (g *GroupReport) dumpTable(w Case) *table {
-	var methods []string
-	var sizes []int
-	for _, m := range g.of("Dump") {
-		if m.Case.workload() == w {
-			methods = appendNew(methods, m.Case.Method)
-			if !slices.Contains(sizes, m.Case.N) {
-				sizes = append(sizes, m.Case.N)
-			}
-		}
-	}
-	for _, n := range g.NotRun { // in the table as well, with a dash
-		if n.Case.Bench == "Dump" && n.Case.workload() == w && !slices.Contains(sizes, n.Case.N) {
-			sizes = append(sizes, n.Case.N)
-		}
-	}
-	slices.Sort(sizes)
-	slices.SortFunc(methods, compareWords)
-	t := newTable(0, append([]string{"n"}, methods...)...)
-	for _, n := range sizes {
-		row := []string{thousands(n)}
-		for _, method := range methods {
-			row = append(row, g.dumpCell(t, w.dump(n, method)))
-		}
-		t.row(row...)
-	}
-	return t
-}
-
-// dumpCell is the cost of c, or why there is none.
-func (g *GroupReport) dumpCell(t *table, c Case) string {
-	if m := g.measurement(c); m != nil {
-		return t.summary(m.Cost)
-	}
-	if slices.ContainsFunc(g.NotRun, func(n NotRun) bool { return n.Case == c }) {
-		return "not run"
-	}
-	return "–"
-}
-
-func (g *GroupReport) dumpSection(d *document) {
-	workloads := g.workloads()
-	if len(workloads) == 0 {
-		return
-	}
-	d.heading(3, "Cost of a dump")
-	for _, w := range workloads {
-		d.text("**%s**, %s:", w.workloadText(), g.per("dump"))
-		d.picture(g.growthPicture(w))
-		d.table(g.dumpTable(w))
-	}
-}
-
 // local writes exponents between neighbouring sizes.
 func local(g Growth) string {
 	var out []string
@@ -122,7 +64,7 @@ func (g *GroupReport) growthTable(name func(Case) string) *table {
 	t := newTable(1, "", "sizes", "exponent", "between neighbours", "best law")
 	for _, growth := range g.Growth {
 		series := name(growth.Case)
-		if series == "" {
+		if series == "" || len(growth.Sizes) < 2 {
 			continue
 		}
 		sizes := make([]string, len(growth.Sizes))
@@ -141,10 +83,10 @@ func (g *GroupReport) growthTable(name func(Case) string) *table {
 // seriesText names a series for people.
 func (c Case) seriesText() string {
 	var words []string
-	switch c.Bench {
-	case "Dump":
+	switch {
+	case c.isDump():
 		return c.workloadText() + ", " + c.Method
-	case "Floor":
+	case c.Bench == "Floor":
 		return c.workloadText() + ", floor " + c.Floor
 	}
 	for _, a := range c.axes() {
@@ -154,6 +96,9 @@ func (c Case) seriesText() string {
 		case *a.value != "":
 			words = append(words, *a.value)
 		}
+	}
+	if c.Method != "" {
+		words = append(words, c.Method)
 	}
 	return strings.Join(append([]string{c.Bench}, words...), ", ")
 }

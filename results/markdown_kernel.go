@@ -13,7 +13,7 @@ var guardText = map[string]string{
 	"none": "no reference",
 	"peek": "read f_count, skip files at zero",
 	"fget": "raise unless zero, and put (get_file_rcu of 2021)",
-	"rcu":  "get_file_rcu since 6.7, and put",
+	"rcu":  "get_file_active() of 6.7, which is get_file_rcu() but for its retry, and put",
 }
 
 func (g *GroupReport) guardSection(d *document) {

@@ -60,7 +60,7 @@ func (r *Report) limitations() (out []string) {
 		g := &r.Groups[i]
 		switch {
 		case g.Clock == "insn":
-			out = append(out, fmt.Sprintf("%s: instruction counts under icount are exact, and blind to caches, branch prediction and the price of atomic operations. Ratios of instructions are no ratios of time.", g.Slug))
+			out = append(out, fmt.Sprintf("%s: instruction counts under icount are of all that the guest executed meanwhile: a pass of the iterator takes the same number from run to run, a whole dump varies by some per cent with timer interrupts and Go's runtime. They are blind to caches, branch prediction and the price of atomic operations. Ratios of instructions are no ratios of time.", g.Slug))
 		case g.Accel == "tcg":
 			out = append(out, fmt.Sprintf("%s: times under TCG show growth, not hardware speed.", g.Slug))
 		}

@@ -2,7 +2,10 @@
 
 package results
 
-import "strings"
+import (
+	"slices"
+	"strings"
+)
 
 // The methods, as far as the analysis tells them apart. A method of another
 // name is shown in the tables and pictures, and compared with nothing.
@@ -34,21 +37,38 @@ var methodText = map[string]string{
 	"epoll":    "BPF, patched kernel: the epoll iterator, joined with task_file",
 }
 
-// workload is the part of c that says what is dumped, but for its size.
+// dumpBenches are the benchmarks that compare methods, each on workloads of its
+// own: synthetic ones, imitations of programs, and the programs.
+var dumpBenches = []string{"Dump", "Profile", "Real"}
+
+func (c Case) isDump() bool { return slices.Contains(dumpBenches, c.Bench) }
+
+// workload is the part of c that says what is dumped, but for its size. That of
+// a floor is the one that BenchmarkDump dumps.
 func (c Case) workload() Case {
-	return Case{Shape: c.Shape, Kind: c.Kind, Further: c.Further}
+	w := Case{Bench: "Dump", Shape: c.Shape, Kind: c.Kind, Profile: c.Profile, Program: c.Program, Further: c.Further}
+	if c.isDump() {
+		w.Bench = c.Bench
+	}
+	return w
 }
 
 // dump is the case of dumping n registrations of workload w by the method.
 func (c Case) dump(n int, method string) Case {
 	w := c.workload()
-	w.Bench, w.N, w.Method = "Dump", n, method
+	w.N, w.Method = n, method
 	return w
 }
 
 // workloadText is w for people, "moved eventfd".
 func (c Case) workloadText() string {
 	text := c.Shape + " " + c.Kind
+	switch {
+	case c.Program != "":
+		text = "real " + c.Program
+	case c.Profile != "":
+		text = c.Profile + " profile"
+	}
 	if c.Further != "" {
 		text += " " + strings.ReplaceAll(strings.TrimPrefix(c.Further, "/"), "/", " ")
 	}
@@ -65,11 +85,19 @@ func (g *Group) legacyOf(w Case, n int) (methods []string) {
 	return methods
 }
 
+// dumpCases lists the cases of dumpBenches.
+func (g *Group) dumpCases() (cases []Case) {
+	for _, bench := range dumpBenches {
+		cases = append(cases, g.cases(bench)...)
+	}
+	return cases
+}
+
 // dumps lists what was dumped by one of the methods, in order: each workload,
 // with its sizes.
 func (g *Group) dumps(want func(method string) bool) (workloads []Case, sizes map[Case][]int) {
 	sizes = make(map[Case][]int)
-	for _, c := range g.cases("Dump") {
+	for _, c := range g.dumpCases() {
 		if !want(c.Method) {
 			continue
 		}
@@ -86,7 +114,7 @@ func (g *Group) dumps(want func(method string) bool) (workloads []Case, sizes ma
 
 // iterators lists the iterators that dumped anything.
 func (g *Group) iterators() (methods []string) {
-	for _, c := range g.cases("Dump") {
+	for _, c := range g.dumpCases() {
 		if isIterator(c.Method) {
 			methods = appendNew(methods, c.Method)
 		}

@@ -29,12 +29,12 @@ func TestFiguresAreThoseOfBenchstat(t *testing.T) {
 			want := benchstat(t, writeFile(t, "file.txt", content))
 			compared := 0
 			for _, m := range analyze(t, content).Groups[0].Measurements {
-				for _, s := range []*Summary{m.Cost, m.CostPerN, m.Kcmp, m.Syscalls, m.BytesRead} {
+				for _, s := range []*Summary{m.Cost, m.CostPerN, m.Kcmp, m.Syscalls, m.BytesRead, m.Refused, m.LongestRun, m.Memory} {
 					if s == nil {
 						continue
 					}
 					unit := ""
-					if strings.HasPrefix(s.Unit, "sec") {
+					if strings.HasPrefix(s.Unit, "sec") || strings.HasSuffix(s.Unit, "-sec") {
 						unit = "s"
 					} else if strings.HasPrefix(s.Unit, "B") {
 						unit = "B"
@@ -148,8 +148,8 @@ func TestUpstreamAnswersAKernelEngineersQuestions(t *testing.T) {
 		"on what":                     "kernel 6.12.57-synthetic",
 		"on which machine":            "cpu Synthetic CPU",
 		"how it grows":                "n^2 log n (100%)",
-		"what get_file_rcu costs":     "get_file_rcu adds",
-		"where it does not help":      "not shown to be faster in 1 of 50 comparisons",
+		"what holding a file costs":   "get_file_active() adds",
+		"where it does not help":      "not shown to be faster in 1 of 58 comparisons",
 		"how to rerun it":             "git checkout 0123456789ab",
 		"what a guard's atomics cost": "The guards' operations on this hardware",
 	} {
@@ -168,6 +168,25 @@ func TestWithoutAGuestTheReportSaysWhatHasNoData(t *testing.T) {
 		if !strings.Contains(r.Markdown(), want) {
 			t.Errorf("report.md does not say that there is no data for %s", want)
 		}
+	}
+}
+
+func TestProgramsProfilesAndScaleHaveTheirTables(t *testing.T) {
+	text := analyze(t, syntheticNative()).Markdown()
+	for _, want := range []string{
+		"| real nginx | 2,000 | 89.20ms ± 3% ¹ |",
+		refusedNote,
+		"| redis profile | 2,000 | ",
+		"| taskfile | 1,000,000 | ",
+		"| 2.500ms ± 0% | 77.00B ± 0% |",
+		"| real nginx | 2,000 | – | 223× ", // criu / taskfile
+	} {
+		if !strings.Contains(text, want) {
+			t.Errorf("report.md lacks %q", want)
+		}
+	}
+	if n := strings.Count(text, refusedNote); n != 2 { // a table each
+		t.Errorf("%d notes on what CRIU refuses, not 2", n)
 	}
 }
 

@@ -53,7 +53,7 @@ func (g *GroupReport) pictures() map[string]picture {
 			all[file] = picture{ch.title + ", " + ch.subtitle, ch.svg}
 		}
 	}
-	for _, w := range g.workloads() {
+	for _, w := range g.workloads("Dump") {
 		add(g.growthPicture(w), g.growthChart(w))
 	}
 	add(g.resumePicture(), g.resumeChart())

@@ -215,7 +215,7 @@ func TestFurtherAxesAreKeptApart(t *testing.T) {
 			t.Fatalf("%v has %d samples, want 8", m.Case, m.Cost.Samples)
 		}
 	}
-	if w := r.Groups[0].workloads(); len(w) != 6 || w[1].workloadText() != "moved eventfd epolls=4 idle=9" {
+	if w := r.Groups[0].workloads("Dump"); len(w) != 6 || w[1].workloadText() != "moved eventfd epolls=4 idle=9" {
 		t.Errorf("workloads: %+v", w)
 	}
 }

@@ -38,6 +38,12 @@ type Measurement struct {
 	Kcmp      *Summary `json:"kcmp,omitempty"`
 	Syscalls  *Summary `json:"syscalls,omitempty"`
 	BytesRead *Summary `json:"bytes_read,omitempty"`
+	// LongestRun is the longest time that a BPF program held a CPU, Memory what
+	// a dump needs of it per registration.
+	LongestRun *Summary `json:"longest_run,omitempty"`
+	Memory     *Summary `json:"memory_per_registration,omitempty"`
+	// Refused is over zero where the program whose method it is would give up.
+	Refused *Summary `json:"refused,omitempty"`
 }
 
 // Analyze computes the report.
@@ -67,6 +73,10 @@ func (g *Group) report(slug string) GroupReport {
 				Kcmp:      g.summary(c, "kcmp/op"),
 				Syscalls:  g.summary(c, "syscalls/op"),
 				BytesRead: g.summary(c, "B-read/op"),
+
+				LongestRun: g.summary(c, "max-run-sec"),
+				Memory:     g.summary(c, "B-mem/reg"),
+				Refused:    g.summary(c, "refused/op"),
 			})
 		}
 		if bench != "Setup" {
@@ -77,7 +87,7 @@ func (g *Group) report(slug string) GroupReport {
 }
 
 // benchOrder is the order of presentation.
-var benchOrder = []string{"Dump", "Floor", "Setup", "Fdinfo", "Kcmp", "FileRef", "Refcount", "Resume"}
+var benchOrder = []string{"Dump", "Profile", "Real", "Scale", "Floor", "Setup", "Fdinfo", "Kcmp", "FileRef", "Refcount", "Resume"}
 
 // warnings are of the conditions of measurement.
 func (g *Group) warnings() (out []string) {

@@ -101,7 +101,7 @@ func outliers(values []float64, center float64) []string {
 func format(v float64, unit string) string {
 	text := benchunit.Scale(v, benchunit.ClassOf(unit))
 	switch {
-	case strings.HasPrefix(unit, "sec/"):
+	case strings.HasPrefix(unit, "sec/"), strings.HasSuffix(unit, "-sec"):
 		return text + "s"
 	case strings.HasPrefix(unit, "B"):
 		return text + "B"

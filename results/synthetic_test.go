@@ -64,7 +64,7 @@ func (r *run) result(name string, n int, cost float64, metrics ...float64) {
 			fmt.Fprintf(r, "\t%s %s/reg", goFloat(v/float64(n)), unit)
 		}
 		for i, m := range metrics {
-			fmt.Fprintf(r, "\t%s %s", goFloat(m), []string{"kcmp/op", "syscalls/op", "B-read/op"}[i])
+			fmt.Fprintf(r, "\t%s %s", goFloat(m), []string{"kcmp/op", "syscalls/op", "B-read/op", "refused/op", "max-run-ns", "B-mem/reg"}[i])
 		}
 		r.WriteString("\n")
 	}
@@ -123,6 +123,24 @@ func (r *run) dumps(shape, kind string, inplace bool) {
 	}
 }
 
+// likenesses prints dumps of programs and of their profiles, and large ones.
+func (r *run) likenesses() {
+	for _, program := range []string{"nginx", "redis"} {
+		for _, m := range []string{"criu", "merge", "taskfile"} {
+			cost := map[string]float64{"criu": 9e7, "merge": 9e6, "taskfile": 4e5}[m]
+			refused := 0.0
+			if m == "criu" && program == "nginx" {
+				refused = 1
+			}
+			r.result(fmt.Sprintf("Real/program=%s/n=2000/method=%s", program, m), 2000, cost, 100, 50, 1e5, refused)
+			r.result(fmt.Sprintf("Profile/profile=%s/n=2000/method=%s", program, m), 2000, cost, 100, 50, 1e5, refused)
+		}
+	}
+	for _, n := range []int{10_000, 1_000_000} {
+		r.result(fmt.Sprintf("Scale/n=%d/method=taskfile", n), n, 400*float64(n), 0, 20, 24*float64(n), 0, 2.5e6, 77)
+	}
+}
+
 func (r *run) setups(methods ...string) {
 	for _, m := range methods {
 		cost := 4100.0
@@ -143,6 +161,7 @@ func syntheticNative() string {
 	r.dumps("moved", "eventfd", false)
 	r.dumps("moved", "unix", false)
 	r.dumps("inplace", "eventfd", true)
+	r.likenesses()
 	r.setups("naive", "criu", "inode", "merge", "taskfile")
 	for _, threads := range []int{1, 2} {
 		for i, op := range []string{"none", "peek", "fget", "rcu"} {
@@ -160,6 +179,7 @@ func syntheticGuest() string {
 	r := &run{rng: newRand("guest"), samples: 6, noise: 0.0005, insn: true}
 	r.WriteString(syntheticGuestHead)
 	r.dumps("moved", "eventfd", false)
+	r.likenesses()
 	r.setups("merge", "taskfile", "epoll")
 	for _, prog := range []string{"empty", "full"} {
 		base := map[string]float64{"empty": 228, "full": 346}[prog]

@@ -73,6 +73,8 @@ func (g *GroupReport) upstream(l *letter) {
 	if h := g.heading(); h != nil {
 		h.upstream(l)
 	}
+	l.table("Real servers with n connections, "+g.per("dump"), g.likenessTable("Real"))
+	l.table("Up to a million registrations", g.scaleTable())
 	g.upstreamKernel(l)
 	if n := len(g.NotRun); n > 0 {
 		var cases []string
