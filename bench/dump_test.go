@@ -19,16 +19,16 @@ func BenchmarkDump(b *testing.B) {
 		for _, m := range methods() {
 			b.Run("method="+m.Name, func(b *testing.B) {
 				d := dumpers.get(b, m)
-				skipOverBudget(b, spec, m, d)
-				w := get(b)
-				checkMethod(b, w, m, d)
-				benchmarkDump(b, w, d)
+				skipOverBudget(b, subjectOf(spec), m, d)
+				t := treeOf(get(b))
+				checkMethod(b, t, m, d)
+				benchmarkDump(b, t, d)
 			})
 		}
 	})
 }
 
-func benchmarkDump(b *testing.B, w *workloads.Workload, d epbench.Dumper) {
+func benchmarkDump(b *testing.B, t tree, d epbench.Dumper) {
 	var (
 		regs  []epbench.Registration
 		total epbench.Stats
@@ -36,7 +36,7 @@ func benchmarkDump(b *testing.B, w *workloads.Workload, d epbench.Dumper) {
 	for b.Loop() {
 		var stats epbench.Stats
 		var err error
-		regs, stats, err = d.Dump(b.Context(), w.PIDs, regs[:0])
+		regs, stats, err = d.Dump(b.Context(), t.pids, regs[:0])
 		if err != nil {
 			b.Fatal(err)
 		}
@@ -44,7 +44,7 @@ func benchmarkDump(b *testing.B, w *workloads.Workload, d epbench.Dumper) {
 		total.Syscalls += stats.Syscalls
 		total.BytesRead += stats.BytesRead
 	}
-	reportTime(b, len(w.Truth))
+	reportTime(b, len(t.truth))
 	perOp := func(count uint64) float64 { return float64(count) / float64(b.N) }
 	b.ReportMetric(perOp(total.Kcmp), "kcmp/op")
 	b.ReportMetric(perOp(total.Syscalls), "syscalls/op")
