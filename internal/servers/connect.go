@@ -66,6 +66,19 @@ func connect(ctx context.Context, p program, address netip.AddrPort, n int) ([]n
 	return conns, nil
 }
 
+// Ask asks the server on each of its connections, and returns when it has
+// answered on all.
+func (s *Server) Ask(ctx context.Context) error {
+	ctx, cancel := context.WithTimeout(ctx, patience)
+	defer cancel()
+	for i, c := range s.conns {
+		if err := s.program.exchange(ctx, c); err != nil {
+			return fmt.Errorf("asking %s on connection %d of %d: %w", s.Program, i+1, len(s.conns), err)
+		}
+	}
+	return nil
+}
+
 // dial opens a connection on which the server has answered.
 func (p program) dial(ctx context.Context, address netip.AddrPort) (net.Conn, error) {
 	var d net.Dialer

@@ -17,8 +17,8 @@ const Workers = 2
 
 // program is what there is to know of a server program.
 type program struct {
-	name string
-	pack string // the Debian package that has it
+	name    string
+	command string // also the Debian package that has it
 	// configure writes what it reads, and returns its arguments.
 	configure func(setting) (args []string, err error)
 	// ask is sent on a connection, and comes to answer at the end of what
@@ -37,15 +37,15 @@ type setting struct {
 
 var programs = []program{
 	{
-		name: "nginx", pack: "nginx", configure: nginx,
+		name: "nginx", command: "nginx", configure: nginx,
 		ask: "GET / HTTP/1.1\r\nHost: localhost\r\n\r\n", answer: "\r\n\r\n",
 	},
 	{
-		name: "redis-server", pack: "redis-server", configure: redis,
+		name: "redis", command: "redis-server", configure: redis,
 		ask: "PING\r\n", answer: "+PONG\r\n",
 	},
 	{
-		name: "haproxy", pack: "haproxy", configure: haproxy,
+		name: "haproxy", command: "haproxy", configure: haproxy,
 		ask: backendAsk, answer: backendAnswer, backend: true,
 	},
 }
@@ -61,14 +61,14 @@ func Programs() []string {
 
 // path finds the program, also where daemons are and users do not look.
 func (p program) path() (string, error) {
-	path, err := exec.LookPath(p.name)
+	path, err := exec.LookPath(p.command)
 	if err != nil {
-		path, err = exec.LookPath("/usr/sbin/" + p.name)
+		path, err = exec.LookPath("/usr/sbin/" + p.command)
 	}
 	if err != nil {
 		return "", &epbench.UnavailableError{
-			Err:  fmt.Errorf("no %s on this machine", p.name),
-			Hint: "install the package " + p.pack,
+			Err:  fmt.Errorf("no %s on this machine", p.command),
+			Hint: "install the package " + p.command,
 		}
 	}
 	return path, nil

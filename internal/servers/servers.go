@@ -45,10 +45,11 @@ type Server struct {
 	// Connections are those opened to it, each of which it has answered on.
 	Connections []Connection
 
-	root   int
-	conns  []net.Conn
-	closes []func() // what else ends with it, in order
-	exit   *exit
+	program program
+	root    int
+	conns   []net.Conn
+	closes  []func() // what else ends with it, in order
+	exit    *exit
 }
 
 // Connection is a TCP connection by its two addresses.
@@ -67,15 +68,16 @@ func Start(ctx context.Context, name string, n int) (*Server, error) {
 	if i < 0 {
 		return nil, fmt.Errorf("no server %q: choose of %s", name, strings.Join(Programs(), ", "))
 	}
-	s := &Server{Program: name}
-	if err := s.start(ctx, programs[i], n); err != nil {
+	s := &Server{Program: name, program: programs[i]}
+	if err := s.start(ctx, n); err != nil {
 		s.Close()
 		return nil, fmt.Errorf("server %s with %d connections: %w", name, n, err)
 	}
 	return s, nil
 }
 
-func (s *Server) start(ctx context.Context, p program, n int) error {
+func (s *Server) start(ctx context.Context, n int) error {
+	p := s.program
 	path, err := p.path()
 	if err != nil {
 		return err
