@@ -11,7 +11,6 @@ import (
 	"text/tabwriter"
 
 	"epbench"
-	"epbench/baseline"
 
 	"golang.org/x/sys/unix"
 )
@@ -28,34 +27,23 @@ func printJSON(w io.Writer, regs []epbench.Registration) error {
 	return buffered.Flush()
 }
 
-// printTable writes a table for people. What the targets are is asked of
-// procfs now, after the dump, and left out where it can't be told any more.
+// printTable writes a table for people.
 func printTable(w io.Writer, regs []epbench.Registration) error {
 	if len(regs) == 0 {
 		return nil
 	}
 	buffered := bufio.NewWriter(w)
 	table := tabwriter.NewWriter(buffered, 0, 0, 2, ' ', 0)
-	fmt.Fprintln(table, "EPOLL\tTFD\tEVENTS\tDATA\tTARGET\tFILE")
+	fmt.Fprintln(table, "PROCESS\tEPOLL\tTFD\tEVENTS\tDATA\tTARGET\tFILE")
+	d := newDescriber()
 	for _, r := range regs {
-		fmt.Fprintf(table, "%v\t%d\t%s\t%#x\t%v\t%s\n",
-			r.Epoll, r.TFD, eventNames(r.Events), r.Data, r.Target, fileName(r.Target))
+		fmt.Fprintf(table, "%s\t%v\t%d\t%s\t%#x\t%v\t%s\n", d.process(r.Epoll.PID),
+			r.Epoll, r.TFD, eventNames(r.Events), r.Data, r.Target, d.file(r.Target))
 	}
 	if err := table.Flush(); err != nil {
 		return err
 	}
 	return buffered.Flush()
-}
-
-func fileName(target epbench.Ref) string {
-	if target.IsNone() {
-		return "-"
-	}
-	name, err := baseline.FileName(target)
-	if err != nil {
-		return "-"
-	}
-	return name
 }
 
 // eventBits are the bits of an event mask (include/uapi/linux/eventpoll.h),
