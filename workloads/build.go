@@ -3,69 +3,84 @@
 package workloads
 
 import (
+	"slices"
+
 	"golang.org/x/sys/unix"
 )
 
-// builder makes a workload's descriptors and registrations, in the child, and
-// keeps the record of it.
+// builder makes one process's descriptors and registrations, in that process,
+// and keeps the record of it.
 type builder struct {
-	spec    Spec
+	spec    Spec // of which N is the process's share
+	process int  // number in the tree
 	limit   int  // of descriptors
 	wakeup  bool // EPOLLWAKEUP is kept
-	files   fileID
 	targets *cycle
 	idle    *cycle
-	idlers  int   // idle descriptors made
-	epolls  []int // one descriptor each
+	idlers  int        // idle descriptors made
+	epolls  []instance // those that registrations are spread over
 	record
 }
 
-// record is what the child did: the ground truth before it has PIDs in it.
-type record struct {
-	epollFiles    []fileID
-	registrations []registration
-	descriptors   []descriptor // those that are open in the end, of all files
+// instance is an epoll instance.
+type instance struct {
+	fd    int
+	index int32 // in record.epollFiles
 }
 
-type registration struct {
-	epoll  int32 // index in epollFiles
-	tfd    int32
-	events uint32
-	file   fileID
-}
-
-type descriptor struct {
-	fd   int32
-	file fileID
-}
-
-// build makes the workload of one process.
-func (b *builder) build() error {
-	var err error
-	if b.wakeup, err = keepsWakeup(); err != nil {
-		return err
+// newBuilder returns the builder of a process, and lets it have as many
+// descriptors as can be. Descendants make no idle descriptors.
+func newBuilder(s Spec, process int) (*builder, error) {
+	limit, err := descriptorLimit()
+	if err != nil {
+		return nil, err
 	}
-	plan, _ := b.spec.planShared(b.limit)
-	b.targets = newCycle(b.spec.Kind, &b.files, max(inotifyTargets, plan.files))
-	b.idle = newCycle(b.spec.Kind, &b.files, inotifyIdle)
-	b.registrations = make([]registration, 0, b.spec.N)
+	lim := unix.Rlimit{Cur: uint64(limit), Max: uint64(limit)}
+	if err := unix.Setrlimit(unix.RLIMIT_NOFILE, &lim); err != nil {
+		return nil, failed("setrlimit", err)
+	}
+	if process > 0 {
+		s.Idle = 0
+	}
+	b := &builder{spec: s, process: process, limit: limit}
+	b.wakeup, err = keepsWakeup()
+	return b, err
+}
+
+// inherit makes the instances that the process has inherited those that its
+// registrations are spread over.
+func (b *builder) inherit() {
+	fds := map[fileID]int{}
+	for _, d := range b.descriptors {
+		if _, ok := fds[d.file]; !ok {
+			fds[d.file] = int(d.fd)
+		}
+	}
+	for i, file := range b.epollFiles {
+		if fd, ok := fds[file]; ok {
+			b.epolls = append(b.epolls, instance{fd, int32(i)})
+		}
+	}
+}
+
+// build makes the whole workload in one process.
+func (b *builder) build() error {
 	if err := b.makeEpolls(); err != nil {
 		return err
 	}
-	switch b.spec.Shape {
-	case shapeInplace:
-		err = b.inplace()
-	case shapeMoved:
-		err = b.moved()
-	case shapeReused:
-		err = b.reused()
-	case shapeShared:
-		err = b.shared(plan)
-	case shapeClosed:
-		err = b.closed()
-	}
-	if err != nil {
-		return err
+	return b.populate()
+}
+
+// populate makes the registrations, in the shape that is asked for, and the
+// idle descriptors between their targets.
+func (b *builder) populate() error {
+	plan, _ := b.spec.planShared(b.limit)
+	b.targets = newCycle(b.spec.Kind, &b.files, max(inotifyTargets, plan.files))
+	b.idle = newCycle(b.spec.Kind, &b.files, inotifyIdle)
+	if b.spec.N > 0 {
+		if err := b.makeShape(plan); err != nil {
+			return err
+		}
 	}
 	if err := b.makeIdle(b.spec.Idle); err != nil {
 		return err
@@ -75,6 +90,21 @@ func (b *builder) build() error {
 	return b.fire()
 }
 
+func (b *builder) makeShape(plan sharing) error {
+	b.registrations = slices.Grow(b.registrations, b.spec.N)
+	switch b.spec.Shape {
+	case shapeMoved:
+		return b.moved()
+	case shapeReused:
+		return b.reused()
+	case shapeShared:
+		return b.shared(plan)
+	case shapeClosed:
+		return b.closed()
+	}
+	return b.inplace()
+}
+
 // makeEpolls makes the epoll instances, every second with two descriptors.
 func (b *builder) makeEpolls() error {
 	for i := range b.spec.Epolls {
@@ -82,16 +112,16 @@ func (b *builder) makeEpolls() error {
 		if err != nil {
 			return failed("epoll_create1", err)
 		}
-		b.files++
-		b.epolls = append(b.epolls, fd)
-		b.epollFiles = append(b.epollFiles, b.files)
-		b.hold(fd, b.files)
+		file := b.newFile()
+		b.epolls = append(b.epolls, instance{fd, int32(len(b.epollFiles))})
+		b.epollFiles = append(b.epollFiles, file)
+		b.hold(fd, file)
 		if i%2 == 1 {
 			second, err := duplicate(fd, 0)
 			if err != nil {
 				return err
 			}
-			b.hold(second, b.files)
+			b.hold(second, file)
 		}
 	}
 	return nil
@@ -121,6 +151,12 @@ func (b *builder) makeIdle(count int) error {
 	return nil
 }
 
+// newFile numbers a file.
+func (b *builder) newFile() fileID {
+	b.files++
+	return b.files
+}
+
 // hold records that fd refers to file and stays open.
 func (b *builder) hold(fd int, file fileID) {
 	b.descriptors = append(b.descriptors, descriptor{int32(fd), file})
@@ -129,13 +165,13 @@ func (b *builder) hold(fd int, file fileID) {
 // register adds t to an epoll instance under the number tfd, which must refer
 // to it now.
 func (b *builder) register(epoll int, t target, tfd int) error {
-	index := len(b.registrations)
+	index := b.first + len(b.registrations)
 	if err := cancelled(index); err != nil {
 		return err
 	}
 	events := requested(index, t.nested)
 	event := epollEvent(events, data(index))
-	if err := unix.EpollCtl(b.epolls[epoll], unix.EPOLL_CTL_ADD, tfd, &event); err != nil {
+	if err := unix.EpollCtl(b.epolls[epoll].fd, unix.EPOLL_CTL_ADD, tfd, &event); err != nil {
 		return failed("epoll_ctl", err)
 	}
 	// Added by the kernel: fs/eventpoll.c (Linux 6.12), do_epoll_ctl.
@@ -143,36 +179,40 @@ func (b *builder) register(epoll int, t target, tfd int) error {
 	if !b.wakeup {
 		events &^= unix.EPOLLWAKEUP
 	}
-	b.registrations = append(b.registrations, registration{int32(epoll), int32(tfd), events, t.file})
+	b.registrations = append(b.registrations, registration{b.epolls[epoll].index, int32(tfd), events, t.file})
 	return nil
 }
 
-// fire waits on each epoll instance once, for everything that is ready, which
-// disarms the EPOLLONESHOT registrations among it. Nothing gets ready later:
-// no file of the workload is read, written or closed any more.
+// fire waits once, for everything that is ready, on each epoll instance that
+// the process has registered files with, which disarms the EPOLLONESHOT
+// registrations among it. Nothing gets ready later: no file of the workload is
+// read or written any more.
 func (b *builder) fire() error {
-	counts := make([]int, len(b.epolls))
+	used := make(map[int32]bool)
 	for _, r := range b.registrations {
-		counts[r.epoll]++
+		used[r.epoll] = true
 	}
-	var ready []unix.EpollEvent
-	for i, epoll := range b.epolls {
-		if counts[i] > len(ready) {
-			ready = make([]unix.EpollEvent, counts[i])
-		}
-		if counts[i] == 0 {
+	ready := make([]unix.EpollEvent, b.first+len(b.registrations))
+	for _, epoll := range b.epolls {
+		if !used[epoll.index] {
 			continue
 		}
-		n, err := retry(func() (int, error) { return unix.EpollWait(epoll, ready, 0) })
+		n, err := retry(func() (int, error) { return unix.EpollWait(epoll.fd, ready, 0) })
 		if err != nil {
 			return failed("epoll_wait", err)
 		}
-		for j := range ready[:n] {
-			r := &b.registrations[indexOf(dataOf(&ready[j]))]
-			if r.events&unix.EPOLLONESHOT != 0 {
-				r.events &= privateBits
-			}
+		for i := range ready[:n] {
+			b.tell(indexOf(dataOf(&ready[i])))
 		}
 	}
 	return nil
+}
+
+// tell records that epoll_wait has returned a registration.
+func (b *builder) tell(index int) {
+	if index < b.first {
+		b.told = append(b.told, uint32(index))
+		return
+	}
+	b.registrations[index-b.first].disarm()
 }

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"math"
 	"os"
+	"strconv"
 	"strings"
 
 	"golang.org/x/sys/unix"
@@ -15,14 +16,13 @@ import (
 const (
 	self      = "/proc/self/exe"
 	childName = "epbench-workload"
-	// childVariable holds the spec that a process is to be the root of.
+	// childVariable holds the number of the process in the tree, from 0, and
+	// the spec.
 	childVariable = "EPBENCH_WORKLOAD"
-	// sitStill is its value in a process that only holds what it inherited.
-	sitStill = "sit still"
 )
 
 // The descriptors that every process of the tree has. A descendant's report is
-// a pipe to the root, on which it says that it is ready.
+// a socket to the root, and what it has to know comes from there.
 const (
 	controlFD = 0
 	reportFD  = 1
@@ -34,37 +34,43 @@ const (
 // GOMAXPROCS is set (runtime/cgroup_linux.go, defaultGOMAXPROCSInit);
 // GOMAXPROCS and GOGC keep it from following limits and collecting garbage, on
 // threads of its own, while the process is to sit still.
-func childEnv(role string) []string {
+func childEnv(s Spec, process int) []string {
 	return []string{
-		childVariable + "=" + role,
+		fmt.Sprintf("%s=%d %v", childVariable, process, s),
 		"GODEBUG=containermaxprocs=0", "GOMAXPROCS=1", "GOGC=off",
 	}
 }
 
 // init takes over a child: main, and TestMain, are never reached.
 func init() {
-	switch role := os.Getenv(childVariable); role {
-	case "":
-	case sitStill:
-		descendant()
-	default:
-		root(role)
+	role := os.Getenv(childVariable)
+	if role == "" {
+		return
 	}
+	number, text, _ := strings.Cut(role, " ")
+	process, err := strconv.Atoi(number)
+	if err != nil {
+		panic(err)
+	}
+	s, err := Parse(text)
+	if err != nil {
+		panic(err)
+	}
+	if process == 0 {
+		root(s)
+	}
+	descendant(s, process)
 }
 
 // root makes the workload, reports it, and sits still until its parent ends.
-func root(text string) {
-	t := &tree{}
+func root(s Spec) {
+	t := &tree{spec: s, form: s.form()}
 	err := func() error {
-		s, err := Parse(text)
+		b, err := makeRoot(t.form, s)
 		if err != nil {
 			return err
 		}
-		b, err := makeWorkload(s)
-		if err != nil {
-			return err
-		}
-		if err := t.grow(s.Procs, b.descriptors); err != nil {
+		if err := t.grow(b); err != nil {
 			return err
 		}
 		return sendReport(reportFD, t, &b.record)
@@ -83,21 +89,16 @@ func root(text string) {
 	unix.Exit(0)
 }
 
-func makeWorkload(s Spec) (*builder, error) {
+func makeRoot(f form, s Spec) (*builder, error) {
 	// What the binary's other packages have opened when they were initialised.
 	if err := unix.CloseRange(errorFD+1, math.MaxUint32, 0); err != nil {
 		return nil, failed("close_range", err)
 	}
-	limit, err := descriptorLimit()
+	b, err := newBuilder(s, 0)
 	if err != nil {
 		return nil, err
 	}
-	lim := unix.Rlimit{Cur: uint64(limit), Max: uint64(limit)}
-	if err := unix.Setrlimit(unix.RLIMIT_NOFILE, &lim); err != nil {
-		return nil, failed("setrlimit", err)
-	}
-	b := &builder{spec: s, limit: limit}
-	return b, b.build()
+	return b, f.root(b)
 }
 
 // awaitEnd blocks until the parent closes its end of the control pipe, which

@@ -174,7 +174,14 @@ func TestCloseEndsAStoppedTree(t *testing.T) {
 
 func TestCloseTellsThatTheWorkloadWasKilled(t *testing.T) {
 	adopt(t)
-	w, err := Start(t.Context(), Spec{N: 10, Procs: 3})
+	for _, tree := range Trees() {
+		t.Run(tree, func(t *testing.T) { checkKilledRoot(t, Spec{Tree: tree, N: 10, Procs: 3}) })
+	}
+}
+
+func checkKilledRoot(t *testing.T, s Spec) {
+	t.Helper()
+	w, err := Start(t.Context(), s)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -251,7 +258,14 @@ func TestCancellingALongStartIsPrompt(t *testing.T) {
 
 func TestAKilledParentLeavesNoProcess(t *testing.T) {
 	adopt(t)
-	cmd := helperCommand("n=100,procs=3", 0)
+	for _, tree := range Trees() {
+		t.Run(tree, func(t *testing.T) { checkKilledParent(t, "n=100,procs=3,tree="+tree) })
+	}
+}
+
+func checkKilledParent(t *testing.T, spec string) {
+	t.Helper()
+	cmd := helperCommand(spec, 0)
 	stdout, err := cmd.StdoutPipe()
 	if err != nil {
 		t.Fatal(err)
@@ -279,8 +293,8 @@ func TestAKilledParentLeavesNoProcess(t *testing.T) {
 
 func TestAParentKilledAtAnyMomentLeavesNoProcess(t *testing.T) {
 	adopt(t)
-	for range 20 {
-		cmd := helperCommand("shape=moved,kind=mixed,n=3000,procs=4", 0)
+	for i := range 28 {
+		cmd := helperCommand("shape=moved,kind=mixed,n=3000,procs=4,tree="+Trees()[i%len(Trees())], 0)
 		if _, err := cmd.StdinPipe(); err != nil {
 			t.Fatal(err)
 		}
@@ -295,14 +309,18 @@ func TestAParentKilledAtAnyMomentLeavesNoProcess(t *testing.T) {
 }
 
 func TestAWorkloadSitsStill(t *testing.T) {
-	w := startWorkload(t, Spec{N: 100, Procs: 2})
+	checkSitsStill(t, startWorkload(t, Spec{N: 100, Procs: 2}).PIDs)
+}
+
+func checkSitsStill(t *testing.T, pids []int) {
+	t.Helper()
 	time.Sleep(300 * time.Millisecond) // the runtime's monitor thread goes to sleep
-	before := activity(t, w.PIDs)
+	before := activity(t, pids)
 	time.Sleep(500 * time.Millisecond)
-	if after := activity(t, w.PIDs); before != after {
+	if after := activity(t, pids); before != after {
 		t.Errorf("a thread was switched to:\n%s\nlater\n%s", before, after)
 	}
-	for _, pid := range w.PIDs {
+	for _, pid := range pids {
 		text, err := os.ReadFile(fmt.Sprintf("/proc/%d/syscall", pid))
 		if err != nil {
 			t.Fatal(err)

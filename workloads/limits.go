@@ -57,7 +57,11 @@ func (s Spec) counts() string {
 
 // free returns how many descriptors limit leaves for targets.
 func (s Spec) free(limit int) int {
-	return limit - reserve - s.Idle - s.Epolls - s.Epolls/2
+	free := limit - reserve - s.Idle - s.Epolls - s.Epolls/2
+	if s.Tree == treeRenumbered {
+		free -= s.Epolls
+	}
+	return free
 }
 
 // sharing is how shape shared makes its registrations: files times numbers in

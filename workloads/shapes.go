@@ -131,23 +131,24 @@ func (b *builder) shared(plan sharing) error {
 	if err := unix.Close(lowest); err != nil {
 		return failed("close", err)
 	}
-	for number := lowest; len(b.registrations) < b.spec.N; number++ {
-		if err := b.shareNumber(files, number); err != nil {
+	end := len(b.registrations) + b.spec.N
+	for number := lowest; len(b.registrations) < end; number++ {
+		if err := b.shareNumber(files, number, end); err != nil {
 			return err
 		}
 	}
 	return nil
 }
 
-// shareNumber registers all files under number in all epoll instances, or as
-// many as are left to be made.
-func (b *builder) shareNumber(files []target, number int) error {
+// shareNumber registers all files under number in all epoll instances, until
+// there are end registrations.
+func (b *builder) shareNumber(files []target, number, end int) error {
 	for _, t := range files {
 		if err := replace(t.fd, number); err != nil {
 			return err
 		}
 		for epoll := range b.epolls {
-			if len(b.registrations) == b.spec.N {
+			if len(b.registrations) == end {
 				break
 			}
 			if err := b.register(epoll, t, number); err != nil {
@@ -171,7 +172,7 @@ func (b *builder) closed() error {
 	if err != nil {
 		return err
 	}
-	var queue carrier
+	queue := carrier{b: b}
 	for batch := range slices.Chunk(targets, maxFilesInMessage) {
 		if err := queue.swallow(batch); err != nil {
 			return err
@@ -185,6 +186,7 @@ const maxFilesInMessage = 253
 
 // carrier keeps files in flight between two unix sockets.
 type carrier struct {
+	b      *builder
 	opened bool
 	pair   [2]int
 }
@@ -219,13 +221,18 @@ func (c *carrier) swallow(targets []target) error {
 	return nil
 }
 
-// open makes a queue; the one before stays as it is.
+// open makes a queue; the one before stays as it is. Both its ends are
+// descriptors like others, so in a tree what is queued may be another process's
+// to receive.
 func (c *carrier) open() error {
 	pair, err := unix.Socketpair(unix.AF_UNIX, unix.SOCK_STREAM|unix.SOCK_CLOEXEC, 0)
 	if err != nil {
 		return failed("socketpair", err)
 	}
 	c.opened, c.pair = true, pair
+	for _, fd := range pair {
+		c.b.hold(fd, c.b.newFile())
+	}
 	return nil
 }
 

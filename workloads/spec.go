@@ -24,13 +24,11 @@ type Spec struct {
 	// Idle is the number of descriptors that are of the same kind and
 	// registered nowhere, made between the targets; default 0.
 	Idle int
-	// Procs is the number of processes; default 1.
-	//
-	// With more, the root starts the others once everything is registered, and
-	// each descriptor (of targets, epoll instances and idle files alike) is
-	// then held by all of them, by the root alone, by one descendant alone, by
-	// all descendants, or by the root and the last descendant, in turn.
+	// Procs is the number of processes, or of threads with tree threads;
+	// default 1, or 3 if Tree is given.
 	Procs int
+	// Tree is how the processes come to share files; default mixed.
+	Tree string
 }
 
 // The shapes: what became of a target's descriptor after EPOLL_CTL_ADD.
@@ -75,7 +73,7 @@ var axes = []axis{
 
 // Parse reads a spec such as
 //
-//	shape=moved,kind=eventfd,n=10000,epolls=4,idle=1000,procs=2
+//	shape=moved,kind=eventfd,n=10000,epolls=4,idle=1000,procs=2,tree=forked
 //
 // in which every key may be left out. The error names what is allowed.
 func Parse(text string) (Spec, error) {
@@ -97,7 +95,11 @@ func Parse(text string) (Spec, error) {
 			return Spec{}, fmt.Errorf("workload %q: %w", text, err)
 		}
 	}
-	return s.withDefaults(), nil
+	s = s.withDefaults()
+	if err := s.checkProcs(); err != nil {
+		return Spec{}, fmt.Errorf("workload %q: %w", text, err)
+	}
+	return s, nil
 }
 
 // set sets one field from its text.
@@ -109,6 +111,9 @@ func (s *Spec) set(key, value string) error {
 	case "kind":
 		s.Kind = value
 		return checkName("kind", value, Kinds())
+	case "tree":
+		s.Tree = value
+		return checkName("tree", value, Trees())
 	}
 	for _, a := range axes {
 		if a.name != key {
@@ -137,6 +142,20 @@ func (s Spec) check() error {
 			return fmt.Errorf("workload: %w", a.error(strconv.Itoa(v)))
 		}
 	}
+	if err := checkName("tree", s.Tree, Trees()); err != nil {
+		return fmt.Errorf("workload: %w", err)
+	}
+	if err := s.checkProcs(); err != nil {
+		return fmt.Errorf("workload: %w", err)
+	}
+	return nil
+}
+
+// checkProcs says that one process is no tree.
+func (s Spec) checkProcs() error {
+	if s.Procs == 1 && s.Tree != treeMixed {
+		return fmt.Errorf("tree=%s needs procs=2 or more", s.Tree)
+	}
 	return nil
 }
 
@@ -152,7 +171,7 @@ func checkName(key, value string, allowed []string) error {
 }
 
 func keys() string {
-	names := []string{"shape", "kind"}
+	names := []string{"shape", "kind", "tree"}
 	for _, a := range axes {
 		names = append(names, a.name)
 	}
@@ -165,6 +184,12 @@ func (s Spec) withDefaults() Spec {
 	}
 	if s.Kind == "" {
 		s.Kind = kindEventfd
+	}
+	if s.Tree == "" {
+		s.Tree = treeMixed
+	}
+	if s.Procs == 0 && s.Tree != treeMixed {
+		s.Procs = 3
 	}
 	for _, a := range axes {
 		if v := a.of(&s); *v == 0 {
@@ -182,5 +207,6 @@ func (s Spec) String() string {
 	for _, a := range axes {
 		fmt.Fprintf(&b, ",%s=%d", a.name, *a.of(&s))
 	}
+	fmt.Fprintf(&b, ",tree=%s", s.Tree)
 	return b.String()
 }

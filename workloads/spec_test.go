@@ -11,11 +11,13 @@ import (
 
 func TestParse(t *testing.T) {
 	for text, want := range map[string]Spec{
-		"":             {"inplace", "eventfd", 1000, 1, 0, 1},
-		"n=7":          {"inplace", "eventfd", 7, 1, 0, 1},
-		"shape=closed": {"closed", "eventfd", 1000, 1, 0, 1},
-		"shape=moved,kind=eventfd,n=10000,epolls=4,idle=1000,procs=2": {"moved", "eventfd", 10000, 4, 1000, 2},
-		"procs=2,idle=0,kind=mixed":                                   {"inplace", "mixed", 1000, 1, 0, 2},
+		"":             {"inplace", "eventfd", 1000, 1, 0, 1, "mixed"},
+		"n=7":          {"inplace", "eventfd", 7, 1, 0, 1, "mixed"},
+		"shape=closed": {"closed", "eventfd", 1000, 1, 0, 1, "mixed"},
+		"shape=moved,kind=eventfd,n=10000,epolls=4,idle=1000,procs=2": {"moved", "eventfd", 10000, 4, 1000, 2, "mixed"},
+		"tree=forked":               {"inplace", "eventfd", 1000, 1, 0, 3, "forked"},
+		"tree=threads,procs=2":      {"inplace", "eventfd", 1000, 1, 0, 2, "threads"},
+		"procs=2,idle=0,kind=mixed": {"inplace", "mixed", 1000, 1, 0, 2, "mixed"},
 	} {
 		got, err := Parse(text)
 		if err != nil || got != want {
@@ -29,8 +31,8 @@ func TestParseErrorsNameWhatIsAllowed(t *testing.T) {
 		"shape=round":         `unknown shape "round" (shapes: inplace, moved, reused, shared, closed)`,
 		"kind=file":           `unknown kind "file" (kinds: eventfd, pipe, unix, tcp, udp, timerfd, signalfd, inotify, epoll, mixed)`,
 		"shape=":              `unknown shape ""`,
-		"size=3":              `unknown key "size" (keys: shape, kind, n, epolls, idle, procs)`,
-		"n":                   `"n" is not key=value (keys: shape, kind, n, epolls, idle, procs)`,
+		"size=3":              `unknown key "size" (keys: shape, kind, tree, n, epolls, idle, procs)`,
+		"n":                   `"n" is not key=value (keys: shape, kind, tree, n, epolls, idle, procs)`,
 		"n=1,":                `"" is not key=value`,
 		"n=1,n=2":             `key "n" is given twice`,
 		"shape=moved,shape=x": `key "shape" is given twice`,
@@ -41,6 +43,8 @@ func TestParseErrorsNameWhatIsAllowed(t *testing.T) {
 		"epolls=0":            `epolls=0 is not a number from 1 to`,
 		"idle=-1":             `idle=-1 is not a number from 0 to`,
 		"procs=99999":         `procs=99999 is not a number from 1 to`,
+		"tree=oak":            `unknown tree "oak" (trees: mixed, forked, prefork, handed, renumbered, onetable, threads)`,
+		"tree=forked,procs=1": `tree=forked needs procs=2 or more`,
 		" n=1":                `unknown key " n"`,
 	} {
 		_, err := Parse(text)
@@ -56,7 +60,8 @@ func TestParseErrorsNameWhatIsAllowed(t *testing.T) {
 
 func TestStartChecksTheSpec(t *testing.T) {
 	for _, s := range []Spec{
-		{Shape: "round"}, {Kind: "file"}, {N: -1}, {Epolls: -1}, {Idle: -1}, {Procs: -1}, {N: axes[0].max + 1},
+		{Shape: "round"}, {Kind: "file"}, {N: -1}, {Epolls: -1}, {Idle: -1}, {Procs: -1},
+		{Tree: "oak"}, {Tree: "forked", Procs: 1}, {N: axes[0].max + 1},
 	} {
 		if w, err := Start(t.Context(), s); err == nil {
 			w.Close()
@@ -73,7 +78,8 @@ func TestParseReadsWhatStringWrites(t *testing.T) {
 			N:      rapid.IntRange(0, 10_000_000).Draw(t, "n"),
 			Epolls: rapid.IntRange(0, 1000).Draw(t, "epolls"),
 			Idle:   rapid.IntRange(0, 1000).Draw(t, "idle"),
-			Procs:  rapid.IntRange(0, 1000).Draw(t, "procs"),
+			Procs:  rapid.IntRange(2, 1000).Draw(t, "procs"),
+			Tree:   rapid.SampledFrom(Trees()).Draw(t, "tree"),
 		}
 		got, err := Parse(s.String())
 		if err != nil || got != s.withDefaults() {
@@ -86,6 +92,7 @@ func FuzzParse(f *testing.F) {
 	f.Add("")
 	f.Add("shape=moved,kind=eventfd,n=10000,epolls=4,idle=1000,procs=2")
 	f.Add("n=1,n=2")
+	f.Add("tree=prefork,procs=3")
 	f.Add("n=-0,idle=+7")
 	f.Fuzz(func(t *testing.T, text string) {
 		s, err := Parse(text)

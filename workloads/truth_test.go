@@ -160,72 +160,82 @@ func TestTruthIsCanonicalAndFdinfoAgrees(t *testing.T) {
 		if !slices.IsSortedFunc(w.Epolls, epbench.Ref.Compare) {
 			t.Error("the epoll instances are not sorted")
 		}
-		want := map[epbench.Ref][]line{}
-		for _, r := range w.Truth {
-			want[r.Epoll] = append(want[r.Epoll], line{r.TFD, r.Events, r.Data})
-		}
-		got := map[epbench.Ref][]line{}
-		for _, epoll := range w.Epolls {
-			got[epoll] = fdinfo(t, epoll)
-		}
-		for _, lines := range []map[epbench.Ref][]line{want, got} {
-			for l := range maps.Values(lines) {
-				slices.SortFunc(l, func(a, b line) int {
-					return cmp.Or(cmp.Compare(a.tfd, b.tfd), cmp.Compare(a.data, b.data))
-				})
-			}
-		}
-		if diff := gocmp.Diff(want, got, gocmp.AllowUnexported(line{})); diff != "" {
-			t.Errorf("truth -, fdinfo +\n%s", diff)
-		}
+		checkFdinfo(t, w)
 	})
 }
 
-// TestKcmpConfirmsTargets checks against every descriptor of the tree.
-func TestKcmpConfirmsTargets(t *testing.T) {
-	forEveryKindAndShape(t, 40, func(t *testing.T, s Spec) {
-		w := startWorkload(t, s)
-		all, _ := openFiles(t, w.PIDs)
-		byData := map[uint64]epbench.Registration{}
-		for _, r := range w.Truth {
-			byData[r.Data] = r
+// checkFdinfo compares the truth with the fdinfo of every instance.
+func checkFdinfo(t *testing.T, w *Workload) {
+	t.Helper()
+	want := map[epbench.Ref][]line{}
+	for _, r := range w.Truth {
+		want[r.Epoll] = append(want[r.Epoll], line{r.TFD, r.Events, r.Data})
+	}
+	got := map[epbench.Ref][]line{}
+	for _, epoll := range w.Epolls {
+		got[epoll] = fdinfo(t, epoll)
+	}
+	for _, lines := range []map[epbench.Ref][]line{want, got} {
+		for l := range maps.Values(lines) {
+			slices.SortFunc(l, func(a, b line) int {
+				return cmp.Or(cmp.Compare(a.tfd, b.tfd), cmp.Compare(a.data, b.data))
+			})
 		}
-		for _, epoll := range w.Epolls {
-			toffs := map[int32]int{}
-			for _, l := range fdinfo(t, epoll) {
-				toff := toffs[l.tfd]
-				toffs[l.tfd]++
-				want := byData[l.data].Target
-				got := epbench.Ref{}
-				for _, ref := range all { // in ascending order
-					if watches(t, epoll, l.tfd, toff, ref) {
-						got = ref
-						break
-					}
-				}
-				if got != want {
-					t.Errorf("%v: kcmp finds target %v", byData[l.data], got)
+	}
+	if diff := gocmp.Diff(want, got, gocmp.AllowUnexported(line{})); diff != "" {
+		t.Errorf("truth -, fdinfo +\n%s", diff)
+	}
+}
+
+func TestKcmpConfirmsTargets(t *testing.T) {
+	forEveryKindAndShape(t, 40, func(t *testing.T, s Spec) { checkTargets(t, startWorkload(t, s)) })
+}
+
+// checkTargets asks the kernel about every descriptor of the tree.
+func checkTargets(t *testing.T, w *Workload) {
+	t.Helper()
+	all, _ := openFiles(t, w.PIDs)
+	byData := map[uint64]epbench.Registration{}
+	for _, r := range w.Truth {
+		byData[r.Data] = r
+	}
+	for _, epoll := range w.Epolls {
+		toffs := map[int32]int{}
+		for _, l := range fdinfo(t, epoll) {
+			toff := toffs[l.tfd]
+			toffs[l.tfd]++
+			want := byData[l.data].Target
+			got := epbench.Ref{}
+			for _, ref := range all { // in ascending order
+				if watches(t, epoll, l.tfd, toff, ref) {
+					got = ref
+					break
 				}
 			}
+			if got != want {
+				t.Errorf("%v: kcmp finds target %v", byData[l.data], got)
+			}
 		}
-	})
+	}
 }
 
 func TestEpollInstancesAreNamedByTheirLowestDescriptor(t *testing.T) {
-	forEveryKindAndShape(t, 40, func(t *testing.T, s Spec) {
-		w := startWorkload(t, s)
-		_, epolls := openFiles(t, w.PIDs)
-		var named []epbench.Ref
-		for _, ref := range epolls { // in ascending order
-			if !slices.ContainsFunc(named, func(n epbench.Ref) bool { return sameFile(t, n, ref) }) {
-				named = append(named, ref)
-			}
+	forEveryKindAndShape(t, 40, func(t *testing.T, s Spec) { checkEpollNames(t, startWorkload(t, s)) })
+}
+
+func checkEpollNames(t *testing.T, w *Workload) {
+	t.Helper()
+	_, epolls := openFiles(t, w.PIDs)
+	var named []epbench.Ref
+	for _, ref := range epolls { // in ascending order
+		if !slices.ContainsFunc(named, func(n epbench.Ref) bool { return sameFile(t, n, ref) }) {
+			named = append(named, ref)
 		}
-		named = slices.DeleteFunc(named, func(ref epbench.Ref) bool { return len(fdinfo(t, ref)) == 0 })
-		if !slices.Equal(named, w.Epolls) {
-			t.Errorf("epoll instances with registrations: %v, want %v", named, w.Epolls)
-		}
-	})
+	}
+	named = slices.DeleteFunc(named, func(ref epbench.Ref) bool { return len(fdinfo(t, ref)) == 0 })
+	if !slices.Equal(named, w.Epolls) {
+		t.Errorf("epoll instances with registrations: %v, want %v", named, w.Epolls)
+	}
 }
 
 func TestShapesKeepTheirPromise(t *testing.T) {

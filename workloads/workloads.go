@@ -52,6 +52,7 @@ type Workload struct {
 	// Truth is every registration of the tree in canonical form.
 	Truth []epbench.Registration
 
+	names   map[epbench.Ref]epbench.Ref // the lowest descriptor of the file of each
 	cmd     *exec.Cmd
 	control *os.File // closing it ends the tree
 	stderr  bytes.Buffer
@@ -91,7 +92,7 @@ func start(ctx context.Context, s Spec) (*Workload, error) {
 	if err := s.fits(limit); err != nil {
 		return nil, err
 	}
-	w := &Workload{Spec: s, ended: make(chan struct{})}
+	w := &Workload{Spec: s, names: make(map[epbench.Ref]epbench.Ref), ended: make(chan struct{})}
 	w.close = sync.OnceValue(w.end)
 	report, err := w.launch()
 	if err != nil {
@@ -125,7 +126,7 @@ func (w *Workload) launch() (*os.File, error) {
 	w.cmd = &exec.Cmd{
 		Path:   self,
 		Args:   []string{childName},
-		Env:    childEnv(w.Spec.String()),
+		Env:    childEnv(w.Spec, 0),
 		Stdin:  controlR,
 		Stdout: reportW,
 		Stderr: &w.stderr,
@@ -160,6 +161,10 @@ func (w *Workload) startAndWait(started chan<- error) {
 	w.exit = w.cmd.Wait()
 	close(w.ended)
 }
+
+// Name returns the lowest descriptor of the file that ref refers to, by which
+// a target is named, or none if ref is no descriptor of the workload's.
+func (w *Workload) Name(ref epbench.Ref) epbench.Ref { return w.names[ref] }
 
 // Close ends the workload and returns when no process of it is left. It may
 // be called repeatedly. If the workload had ended before, and not because its
