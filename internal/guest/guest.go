@@ -125,8 +125,8 @@ func (o Options) complete() (Options, error) {
 	if o.Kernel == "" || len(o.Args) == 0 {
 		return o, errors.New("guest: needs a kernel and a payload")
 	}
-	if _, err := os.Stat(o.Kernel); err != nil {
-		return o, fmt.Errorf("guest kernel: %w", err)
+	if err := checkKernel(o.Kernel); err != nil {
+		return o, err
 	}
 	if o.Dir == "" {
 		dir, err := os.Getwd()

@@ -323,13 +323,23 @@ func TestWhatCannotRunIsRefusedWithAdvice(t *testing.T) {
 	if err := os.WriteFile(empty, nil, 0o755); err != nil {
 		t.Fatal(err)
 	}
+	image, err := os.ReadFile(good.Kernel)
+	if err != nil {
+		t.Fatal(err)
+	}
+	half := filepath.Join(t.TempDir(), "half")
+	if err := os.WriteFile(half, image[:len(image)/2], 0o644); err != nil {
+		t.Fatal(err)
+	}
 	for name, c := range map[string]struct {
 		spoil func(*Options)
 		want  string
 	}{
 		"no kernel":         {func(o *Options) { o.Kernel = "" }, "needs a kernel"},
-		"missing kernel":    {func(o *Options) { o.Kernel = "/none" }, "guest kernel: stat /none: no such file"},
-		"not a kernel":      {func(o *Options) { o.Kernel = empty }, "QEMU failed"},
+		"missing kernel":    {func(o *Options) { o.Kernel = "/none" }, "there is no kernel /none"},
+		"not a kernel":      {func(o *Options) { o.Kernel = empty }, "is not a kernel that can be booted"},
+		"half a kernel":     {func(o *Options) { o.Kernel = half }, "is cut short"},
+		"a program":         {func(o *Options) { o.Kernel = "/bin/sh" }, "is not a kernel that can be booted"},
 		"no payload":        {func(o *Options) { o.Args = nil }, "a payload"},
 		"missing payload":   {func(o *Options) { o.Args = []string{"/none"} }, "open /none: no such file"},
 		"dynamic payload":   {func(o *Options) { o.Args = []string{"/bin/sh"} }, "/bin/sh cannot run in the guest: it is not static: build with CGO_ENABLED=0"},
