@@ -159,7 +159,8 @@ type Dumper interface {
 	// A process without epoll instances, such as a kernel thread, adds
 	// nothing. A process that does not exist, exits before Dump is done or
 	// may not be looked into is an error, as is anything else that would make
-	// the result incomplete; dst's old part is then returned unchanged.
+	// the result incomplete; dst's old part is then returned unchanged. An
+	// error that wraps ErrRefused comes with the complete result.
 	Dump(ctx context.Context, pids []int, dst []Registration) ([]Registration, Stats, error)
 
 	// Close releases what the method holds (descriptors, BPF objects).

@@ -9,6 +9,10 @@ var (
 	ErrNotSupported = errors.New("not supported by this kernel")
 	// ErrNoProcess marks a process that does not exist or has exited.
 	ErrNoProcess = errors.New("no such process")
+	// ErrRefused comes with a complete dump, as the only error that does. It
+	// says that the program whose algorithm the method is would not have got
+	// so far: it gives up at a registration that the error names.
+	ErrRefused = errors.New("dump refused")
 )
 
 // UnavailableError says that a method cannot work here, and what would help.
