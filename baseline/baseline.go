@@ -88,7 +88,7 @@ func (d *dumper) Dump(ctx context.Context, pids []int, dst []epbench.Registratio
 		return dst, t.stats, err
 	}
 	epbench.Sort(t.regs[len(dst):])
-	return t.regs, t.stats, nil
+	return t.regs, t.stats, t.refused
 }
 
 // hold runs d.dump while the processes are held.
@@ -131,12 +131,19 @@ type tree struct {
 	held   *process.Held
 	fdinfo Fdinfo
 	regs   []epbench.Registration
+	// refused wraps epbench.ErrRefused if the method is a program's that would
+	// have given up.
+	refused error
 }
 
 // descriptors returns every descriptor of the tree, in the order of Refs, and
 // of these the ones that refer to epoll instances.
 func (t *tree) descriptors() (all, epolls []epbench.Ref, err error) {
-	for _, pid := range t.held.PIDs() {
+	pids, err := t.tables()
+	if err != nil {
+		return nil, nil, err
+	}
+	for _, pid := range pids {
 		table, err := t.openTable(pid)
 		if err != nil {
 			return nil, nil, err

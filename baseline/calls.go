@@ -17,6 +17,7 @@ import (
 // Types of kcmp(2), from include/uapi/linux/kcmp.h.
 const (
 	kcmpFile     = 0
+	kcmpTables   = 2 // KCMP_FILES
 	kcmpEpollTFD = 7 // Linux 4.13
 )
 
@@ -41,9 +42,17 @@ type calls struct {
 // kcmpFiles compares the files of two descriptors. The order is the kernel's
 // own, unrelated to any other and the same until the next boot.
 func (c *calls) kcmpFiles(a, b epbench.Ref) (int, error) {
+	return c.kcmp(int(a.PID), int(b.PID), kcmpFile, a.FD, b.FD)
+}
+
+// kcmpTables compares the descriptor tables of two processes, in an order of
+// the same kind.
+func (c *calls) kcmpTables(a, b int) (int, error) { return c.kcmp(a, b, kcmpTables, 0, 0) }
+
+func (c *calls) kcmp(pid1, pid2 int, kind uintptr, index1, index2 int32) (int, error) {
 	c.stats.Kcmp++
-	r, _, errno := unix.Syscall6(unix.SYS_KCMP, uintptr(a.PID), uintptr(b.PID), kcmpFile,
-		uintptr(a.FD), uintptr(b.FD), 0)
+	r, _, errno := unix.Syscall6(unix.SYS_KCMP, uintptr(pid1), uintptr(pid2), kind,
+		uintptr(index1), uintptr(index2), 0)
 	if errno != 0 {
 		return 0, errno
 	}

@@ -24,8 +24,16 @@ import (
 //     confirms if there is one. The first that is not ends this
 //     (criu/eventpoll.c, dump_one_eventpoll).
 //   - If one was not, all registrations of that instance, once all descriptors
-//     of all tasks are in the tree, are searched for in it by KCMP_EPOLL_TFD
+//     of its task are in the tree, are searched for in it by KCMP_EPOLL_TFD
 //     (flush_eventpoll_dinfo_queue, kid_lookup_epoll_tfd).
+//   - If one is not found there, or what is found was added by another task
+//     than the one in which the instance was found, CRIU gives up: a target
+//     that no process holds, or only another one. The dump then comes with an
+//     error that wraps epbench.ErrRefused and names the first such
+//     registration. To make it complete, targets that were not found are
+//     searched for again when all tasks' descriptors are in the tree.
+//   - A task that has its parent's descriptor table is passed over
+//     (criu/include/pstree.h, shared_fdtable), here one that has any other's.
 //
 // The calls are those of CRIU, one for one. Of these processes CRIU 4.2 itself
 // made as many as criu (KCMP_FILE + KCMP_EPOLL_TFD; besides these, CRIU makes
@@ -48,27 +56,40 @@ import (
 // to the next with the addresses that the files get.
 //
 // It differs from CRIU in what follows, and in nothing that a successful dump
-// of CRIU's does. CRIU gives up if a target is not found or belongs to another
-// process than the epoll instance; this tells none, or the one found. CRIU
-// takes the device of fdinfo as it is; this converts it to stat's encoding,
+// of CRIU's does. CRIU takes the device of fdinfo as it is; this converts it to stat's encoding,
 // without which no device with a minor number over 255 is found. Descriptors
 // of a kind that CRIU cannot dump are treated as the others are. CRIU goes
 // through the tasks from parent to child, this by PID.
 func criu(t *tree) error {
-	c := criuDump{tree: t, ids: make(map[uint32]*fileTree)}
-	for _, pid := range t.held.PIDs() {
+	c := criuDump{tree: t, ids: make(map[uint32]*fileTree), givesUp: -1}
+	pids, err := t.tables()
+	if err != nil {
+		return err
+	}
+	for _, pid := range pids {
 		if err := c.dumpFiles(pid); err != nil {
 			return err
 		}
+		if err := c.flush(); err != nil {
+			return err
+		}
 	}
-	return c.findTargets()
+	if err := c.searchElsewhere(); err != nil {
+		return err
+	}
+	t.refused = c.refusal()
+	return nil
 }
 
 type criuDump struct {
 	*tree
 	ids   map[uint32]*fileTree // by generation id
 	files []criuFile           // in the order of Refs
-	queue []criuEpoll
+	queue []criuEpoll          // of the task
+	last  int32                // the task
+	lost  []criuLost
+	// givesUp is the index in tree.regs of where CRIU gives up, or -1.
+	givesUp int
 }
 
 // criuFile is a descriptor and the one that its file has the id of.
@@ -85,6 +106,13 @@ type criuEpoll struct {
 	search bool
 }
 
+// criuLost is a registration whose target no task up to its own holds.
+type criuLost struct {
+	reg   int // index in tree.regs
+	off   uint32
+	genID uint32
+}
+
 // dumpFiles is dump_task_files_seized of criu/files.c.
 func (c *criuDump) dumpFiles(pid int) error {
 	table, err := c.openTable(pid)
@@ -92,6 +120,7 @@ func (c *criuDump) dumpFiles(pid int) error {
 		return err
 	}
 	defer c.closeTable(table)
+	c.last = table.pid
 	infos, err := c.openProc(table.pid, "fdinfo")
 	if err != nil {
 		return explain(fmt.Sprintf("process %d: opening fdinfo", pid), err)
@@ -198,36 +227,77 @@ func (c *criuDump) inPlace(fds []int32, regs []epbench.Registration) (bool, erro
 	return true, nil
 }
 
-// findTargets is flush_eventpoll_dinfo_queue of criu/eventpoll.c. It also
-// names the targets that dumpEpoll has found, which it found before their
-// descriptors had ids.
-func (c *criuDump) findTargets() error {
+// flush is flush_eventpoll_dinfo_queue of criu/eventpoll.c. It also names the
+// targets that dumpEpoll has found, which it found before their descriptors had
+// ids.
+func (c *criuDump) flush() error {
 	for _, e := range c.queue {
-		regs := c.regs[e.from:e.to]
 		if !e.search {
-			c.nameInPlace(regs)
+			c.nameInPlace(c.regs[e.from:e.to])
 			continue
 		}
-		if err := c.searchTargets(regs, e.genIDs); err != nil {
+		if err := c.searchTargets(e); err != nil {
 			return err
+		}
+	}
+	c.queue = c.queue[:0]
+	return nil
+}
+
+func (c *criuDump) searchTargets(e criuEpoll) error {
+	regs := c.regs[e.from:e.to]
+	offs := toffs(regs)
+	for i := range regs {
+		lost := criuLost{e.from + i, toffAt(offs, i), e.genIDs[i]}
+		if err := c.searchTarget(lost); err != nil {
+			return err
+		}
+		if regs[i].Target.IsNone() {
+			c.lost = append(c.lost, lost)
+		}
+		if regs[i].Target.PID != regs[i].Epoll.PID && c.givesUp < 0 {
+			c.givesUp = lost.reg
 		}
 	}
 	return nil
 }
 
-func (c *criuDump) searchTargets(regs []epbench.Registration, genIDs []uint32) error {
-	offs := toffs(regs)
-	for i := range regs {
-		if err := c.ctx.Err(); err != nil {
-			return err
-		}
-		files := c.ids[genIDs[i]]
-		if files == nil {
+func (c *criuDump) searchTarget(lost criuLost) error {
+	if err := c.ctx.Err(); err != nil {
+		return err
+	}
+	files := c.ids[lost.genID]
+	if files == nil {
+		return nil
+	}
+	reg := &c.regs[lost.reg]
+	var err error
+	reg.Target, err = files.target(reg, lost.off)
+	return err
+}
+
+// refusal tells where CRIU gives up and why, if it does.
+func (c *criuDump) refusal() error {
+	if c.givesUp < 0 {
+		return nil
+	}
+	reg := c.regs[c.givesUp]
+	why := "no process holds its target"
+	if !reg.Target.IsNone() {
+		why = fmt.Sprintf("its target %v is another process's", reg.Target)
+	}
+	return fmt.Errorf("CRIU 4.2 would give up at epoll %v tfd %d data %#x: %s: %w",
+		reg.Epoll, reg.TFD, reg.Data, why, epbench.ErrRefused)
+}
+
+// searchElsewhere searches for what is lost among the files of all tasks, if
+// any came later.
+func (c *criuDump) searchElsewhere() error {
+	for _, lost := range c.lost {
+		if c.regs[lost.reg].Epoll.PID == c.last {
 			continue
 		}
-		var err error
-		regs[i].Target, err = files.target(&regs[i], toffAt(offs, i))
-		if err != nil {
+		if err := c.searchTarget(lost); err != nil {
 			return err
 		}
 	}

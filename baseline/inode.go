@@ -52,8 +52,12 @@ type inodeDump struct {
 // collect sorts every descriptor into its set and returns those of epoll
 // instances, each instance once.
 func (x *inodeDump) collect() ([]epbench.Ref, error) {
+	pids, err := x.tables()
+	if err != nil {
+		return nil, err
+	}
 	var epolls []epbench.Ref
-	for _, pid := range x.held.PIDs() {
+	for _, pid := range pids {
 		table, err := x.openTable(pid)
 		if err != nil {
 			return nil, err

@@ -110,7 +110,11 @@ func (m *merger) toffsOf(e *mergeEpoll) []uint32 {
 
 // list lists the descriptors.
 func (m *merger) list() error {
-	for _, pid := range m.held.PIDs() {
+	pids, err := m.tables()
+	if err != nil {
+		return err
+	}
+	for _, pid := range pids {
 		table, err := m.openTable(pid)
 		if err != nil {
 			return err

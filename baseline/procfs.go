@@ -4,6 +4,7 @@ package baseline
 
 import (
 	"bytes"
+	"cmp"
 	"encoding/binary"
 	"errors"
 	"fmt"
@@ -98,6 +99,35 @@ func checkChildrenFile() error {
 		}
 	}
 	return nil
+}
+
+// tables returns the processes without those that use the descriptor table of
+// one before (clone(2), CLONE_FILES): each of its descriptors has the lowest
+// name there.
+func (t *tree) tables() ([]int, error) {
+	var pids, ordered []int // the same, the latter in the order of kcmp
+	for _, pid := range t.held.PIDs() {
+		var failed error
+		at, known := slices.BinarySearchFunc(ordered, pid, func(a, b int) int {
+			order, err := t.kcmpTables(a, b)
+			failed = cmp.Or(failed, err)
+			switch order {
+			case kcmpLess:
+				return -1
+			case kcmpGreater:
+				return 1
+			}
+			return 0
+		})
+		if failed != nil {
+			return nil, explainKcmp(fmt.Sprintf("process %d", pid), failed)
+		}
+		if !known {
+			pids = append(pids, pid)
+			ordered = slices.Insert(ordered, at, pid)
+		}
+	}
+	return pids, nil
 }
 
 // descriptorTable is what /proc/PID/fd lists of one process.
