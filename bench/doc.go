@@ -36,6 +36,9 @@
 //	kcmp/op        kcmp(2) calls of a dump
 //	syscalls/op    its other system calls
 //	B-read/op      bytes that it read from procfs or from the iterator
+//	refused/op     1 if the program whose algorithm the method is would have
+//	               given up: CRIU does at a target that only another process
+//	               holds, or none
 //
 // Configuration lines (kernel, lane, accel, clock, patched, suite) say where
 // the measurement ran; benchstat keeps apart what differs in them. With

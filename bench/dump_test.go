@@ -32,14 +32,17 @@ func benchmarkDump(b *testing.B, t tree, d epbench.Dumper) {
 	var (
 		regs  []epbench.Registration
 		total epbench.Stats
+		// refused is about the subject, and so the same of every dump.
+		refused bool
 	)
 	for b.Loop() {
 		var stats epbench.Stats
 		var err error
 		regs, stats, err = d.Dump(b.Context(), t.pids, regs[:0])
-		if err != nil {
+		if unlessRefused(err) != nil {
 			b.Fatal(err)
 		}
+		refused = err != nil
 		total.Kcmp += stats.Kcmp
 		total.Syscalls += stats.Syscalls
 		total.BytesRead += stats.BytesRead
@@ -49,6 +52,9 @@ func benchmarkDump(b *testing.B, t tree, d epbench.Dumper) {
 	b.ReportMetric(perOp(total.Kcmp), "kcmp/op")
 	b.ReportMetric(perOp(total.Syscalls), "syscalls/op")
 	b.ReportMetric(perOp(total.BytesRead), "B-read/op")
+	if refused {
+		b.ReportMetric(1, "refused/op")
+	}
 }
 
 // getWorkload returns the workload of the sub-benchmarks that share it, started

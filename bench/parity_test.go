@@ -3,6 +3,7 @@
 package bench
 
 import (
+	"errors"
 	"fmt"
 	"slices"
 	"testing"
@@ -63,8 +64,11 @@ func checkTruth(t *testing.T, spec string, dumpers *dumpers, methods []epbench.M
 			t.Run(m.Name, func(t *testing.T) {
 				d := dumpers.get(t, m)
 				got, _, err := d.Dump(t.Context(), w.PIDs, nil)
-				if err != nil {
+				if unlessRefused(err) != nil {
 					t.Fatal(err)
+				}
+				if want := m.Name == "criu" && criuRefuses(w); errors.Is(err, epbench.ErrRefused) != want {
+					t.Errorf("refused: %v, want %t", err, want)
 				}
 				if diff := epbench.Diff(w.Truth, got); diff != "" {
 					t.Error(diff)

@@ -5,6 +5,7 @@ package main
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"strconv"
@@ -64,10 +65,10 @@ func dump(ctx context.Context, c *cli.Command) error {
 	}
 
 	start := time.Now()
-	regs, stats, err := dumper.Dump(ctx, pids, nil)
+	regs, stats, refusal := dumper.Dump(ctx, pids, nil)
 	elapsed := time.Since(start)
-	if err != nil {
-		return err
+	if refusal != nil && !errors.Is(refusal, epbench.ErrRefused) {
+		return refusal
 	}
 
 	for _, w := range stats.Warnings {
@@ -77,7 +78,7 @@ func dump(ctx context.Context, c *cli.Command) error {
 		return fmt.Errorf("printing: %w", err)
 	}
 	if c.Bool("stats") {
-		return json.NewEncoder(stderr).Encode(dumped{
+		err := json.NewEncoder(stderr).Encode(dumped{
 			Method:        method,
 			Registrations: len(regs),
 			Kcmp:          stats.Kcmp,
@@ -85,8 +86,11 @@ func dump(ctx context.Context, c *cli.Command) error {
 			BytesRead:     stats.BytesRead,
 			ElapsedNS:     elapsed.Nanoseconds(),
 		})
+		if err != nil {
+			return fmt.Errorf("printing the counts: %w", err)
+		}
 	}
-	return nil
+	return refusal
 }
 
 func printer(asJSON bool) func(io.Writer, []epbench.Registration) error {
