@@ -4,13 +4,15 @@ package servers
 
 import (
 	"bufio"
+	"fmt"
 	"io"
 	"net"
 	"net/netip"
+	"os"
 	"sync"
 )
 
-// backend is a server of this process that answers each line.
+// backend is a server of Go's runtime that answers each line.
 type backend struct {
 	listener net.Listener
 	mu       sync.Mutex
@@ -19,12 +21,12 @@ type backend struct {
 }
 
 const (
-	backendAsk    = "ask\n"
-	backendAnswer = "answer\n"
+	lineAsk    = "ask\n"
+	lineAnswer = "answer\n"
 )
 
-func startBackend() (*backend, error) {
-	l, err := net.Listen("tcp", "127.0.0.1:0")
+func startBackend(address string) (*backend, error) {
+	l, err := net.Listen("tcp", address)
 	if err != nil {
 		return nil, err
 	}
@@ -52,10 +54,26 @@ func (b *backend) accept() {
 func answer(c net.Conn) {
 	defer c.Close()
 	for lines := bufio.NewScanner(c); lines.Scan(); {
-		if _, err := io.WriteString(c, backendAnswer); err != nil {
+		if _, err := io.WriteString(c, lineAnswer); err != nil {
 			return
 		}
 	}
+}
+
+// goServer as the first argument makes a process a backend and nothing else.
+const goServer = "epbench-go-server"
+
+func init() {
+	if len(os.Args) != 3 || os.Args[1] != goServer {
+		return
+	}
+	b, err := startBackend(os.Args[2])
+	if err != nil {
+		fmt.Fprintln(os.Stderr, err)
+		os.Exit(1)
+	}
+	b.all.Wait()
+	os.Exit(0)
 }
 
 // Close closes all connections and returns when nothing of the backend runs.

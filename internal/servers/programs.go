@@ -18,7 +18,7 @@ const Workers = 2
 // program is what there is to know of a server program.
 type program struct {
 	name    string
-	command string // also the Debian package that has it
+	command string // also the Debian package that has it, if it is no path
 	// configure writes what it reads, and returns its arguments.
 	configure func(setting) (args []string, err error)
 	// ask is sent on a connection, and comes to answer at the end of what
@@ -46,8 +46,10 @@ var programs = []program{
 	},
 	{
 		name: "haproxy", command: "haproxy", configure: haproxy,
-		ask: backendAsk, answer: backendAnswer, backend: true,
+		ask: lineAsk, answer: lineAnswer, backend: true,
 	},
+	{name: "node", command: "nodejs", configure: node, ask: lineAsk, answer: lineAnswer},
+	{name: "go", command: "/proc/self/exe", configure: golang, ask: lineAsk, answer: lineAnswer},
 }
 
 // Programs returns the names of the programs that Start knows.
@@ -147,6 +149,21 @@ frontend clients
 backend servers
 	server only %v
 `, Workers, s.n+spare, s.address, s.backend)
+}
+
+// node is a server of Node.js that answers what comes.
+func node(s setting) ([]string, error) {
+	return writeConfig(s, "server.js", nil, `
+require("net").createServer(
+	socket => socket.on("error", () => {}).on("data", () => socket.write(%q))
+).listen(%d, %q)
+`, lineAnswer, s.address.Port(), s.address.Addr())
+}
+
+// golang is this same program, taken over before its main function to be a
+// server of Go's runtime.
+func golang(s setting) ([]string, error) {
+	return []string{goServer, s.address.String()}, nil
 }
 
 // writeConfig writes a configuration, whose path comes to be the last argument.

@@ -94,7 +94,7 @@ func (s *Server) start(ctx context.Context, n int) error {
 		return err
 	}
 	if p.backend {
-		b, err := startBackend()
+		b, err := startBackend("127.0.0.1:0")
 		if err != nil {
 			return err
 		}
@@ -120,8 +120,13 @@ func (s *Server) start(ctx context.Context, n int) error {
 	for _, c := range s.conns {
 		s.Connections = append(s.Connections, Connection{addrPort(c.LocalAddr()), addrPort(c.RemoteAddr())})
 	}
-	s.PIDs, err = baseline.Descendants([]int{s.root})
-	return err
+	if s.PIDs, err = baseline.Descendants([]int{s.root}); err != nil {
+		return err
+	}
+	// Until it has nothing left to do. The master of haproxy, for one, executes
+	// itself anew when its worker is there, and answers nobody.
+	const sleeping, times = 'S', 20
+	return s.awaitState(patient, sleeping, times)
 }
 
 // exit is how a process ended.

@@ -13,34 +13,20 @@ import (
 	"testing"
 	"time"
 
-	"epbench"
 	"epbench/internal/process"
 
 	"golang.org/x/sys/unix"
 )
 
-// startServer starts a server for the duration of t, or skips t.
-func startServer(t *testing.T, program string, n int) *Server {
-	t.Helper()
-	s, err := Start(context.WithoutCancel(t.Context()), program, n)
-	var unavailable *epbench.UnavailableError
-	if errors.As(err, &unavailable) {
-		t.Skip(err)
-	}
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() {
-		if err := s.Close(); err != nil {
-			t.Error(err)
-		}
-	})
-	return s
-}
-
+// forEachProgram runs f for each program that is installed.
 func forEachProgram(t *testing.T, f func(t *testing.T, program string)) {
-	for _, program := range Programs() {
-		t.Run(program, func(t *testing.T) { f(t, program) })
+	for _, program := range programs {
+		t.Run(program.name, func(t *testing.T) {
+			if _, err := program.path(); err != nil {
+				t.Skip(err)
+			}
+			f(t, program.name)
+		})
 	}
 }
 
@@ -87,7 +73,6 @@ func TestNothingIsLeftOfAServer(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			forEachProgram(t, func(t *testing.T, program string) {
 				t.Setenv("TMPDIR", t.TempDir())
-				startServer(t, program, 0).Close() // or skips
 				ctx, cancel := context.WithCancel(t.Context())
 				defer cancel()
 				s, err := Start(ctx, program, 10)
@@ -124,7 +109,6 @@ func TestMain(m *testing.M) {
 
 func TestNothingIsLeftWhenItsStarterIsKilled(t *testing.T) {
 	forEachProgram(t, func(t *testing.T, program string) {
-		startServer(t, program, 0).Close() // or skips
 		dir := t.TempDir()
 		cmd := exec.Command("/proc/self/exe")
 		cmd.Env = append(os.Environ(), killedVariable+"="+program, "TMPDIR="+dir)

@@ -15,28 +15,14 @@ import (
 // Stop stops every process of the server, as a checkpoint does, and returns
 // when all are stopped.
 func (s *Server) Stop(ctx context.Context) error {
-	ctx, cancel := context.WithTimeout(ctx, patience)
-	defer cancel()
 	for _, pid := range s.PIDs {
 		if err := unix.Kill(pid, unix.SIGSTOP); err != nil {
 			return fmt.Errorf("stopping process %d of %s: %w", pid, s.Program, err)
 		}
 	}
-	for _, pid := range s.PIDs {
-		for {
-			stopped, err := isStopped(pid)
-			if err != nil {
-				return fmt.Errorf("stopping process %d of %s: %w", pid, s.Program, err)
-			}
-			if stopped {
-				break
-			}
-			select {
-			case <-ctx.Done():
-				return fmt.Errorf("process %d of %s does not stop: %w", pid, s.Program, ctx.Err())
-			case <-time.After(time.Millisecond):
-			}
-		}
+	const stopped = 'T'
+	if err := s.awaitState(ctx, stopped, 1); err != nil {
+		return fmt.Errorf("stopping %s: %w", s.Program, err)
 	}
 	return nil
 }
@@ -51,21 +37,45 @@ func (s *Server) Continue() error {
 	return nil
 }
 
-// isStopped tells whether all threads of pid are: proc(5), /proc/PID/stat.
-func isStopped(pid int) (bool, error) {
-	tasks := fmt.Sprintf("/proc/%d/task", pid)
-	threads, err := os.ReadDir(tasks)
-	if err != nil {
-		return false, err
+// awaitState returns when all threads of the server are in a state, as proc(5)
+// has it, each of so many times that they are looked at in a row.
+func (s *Server) awaitState(ctx context.Context, state byte, times int) error {
+	ctx, cancel := context.WithTimeout(ctx, patience)
+	defer cancel()
+	for seen := 0; seen < times; {
+		all, err := s.allIn(state)
+		if err != nil {
+			return err
+		}
+		if seen++; !all {
+			seen = 0
+		}
+		select {
+		case <-ctx.Done():
+			return fmt.Errorf("its threads do not all come to state %c: %w", state, ctx.Err())
+		case <-time.After(time.Millisecond):
+		}
 	}
-	for _, thread := range threads {
-		stat, err := os.ReadFile(tasks + "/" + thread.Name() + "/stat")
+	return nil
+}
+
+// allIn tells whether all threads of all processes are in a state.
+func (s *Server) allIn(state byte) (bool, error) {
+	for _, pid := range s.PIDs {
+		tasks := fmt.Sprintf("/proc/%d/task", pid)
+		threads, err := os.ReadDir(tasks)
 		if err != nil {
 			return false, err
 		}
-		// The state follows the name, which is in brackets.
-		if state := stat[bytes.LastIndexByte(stat, ')')+2]; state != 'T' {
-			return false, nil
+		for _, thread := range threads {
+			stat, err := os.ReadFile(tasks + "/" + thread.Name() + "/stat")
+			if err != nil {
+				return false, err
+			}
+			// The state follows the name, which is in brackets.
+			if stat[bytes.LastIndexByte(stat, ')')+2] != state {
+				return false, nil
+			}
 		}
 	}
 	return true, nil
