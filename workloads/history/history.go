@@ -119,16 +119,3 @@ func (s signature) check(op Op) error {
 	}
 	return nil
 }
-
-// Defined returns the operations of h without those that are undefined at
-// their place, as they become when others before them are left out.
-func (h History) Defined() History {
-	m := NewModel()
-	var defined History
-	for _, op := range h {
-		if _, err := m.Do(op); err == nil {
-			defined = append(defined, op)
-		}
-	}
-	return defined
-}

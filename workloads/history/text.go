@@ -40,9 +40,6 @@ func (op Op) String() string {
 	return strings.Join(words, " ")
 }
 
-// GoString is the same: the text of an operation says more than its fields.
-func (op Op) GoString() string { return op.String() }
-
 func process(p int) string { return "p" + strconv.Itoa(p) }
 
 // Parse reads a history: an operation a line. Empty lines and what follows a #
