@@ -47,20 +47,20 @@ func newBuilder(s Spec, process int) (*builder, error) {
 	return b, err
 }
 
-// inherit makes the instances that the process has inherited those that its
-// registrations are spread over.
-func (b *builder) inherit() {
+// instances returns the epoll instances among descriptors, each once.
+func (b *builder) instances(descriptors []descriptor) (instances []instance) {
 	fds := map[fileID]int{}
-	for _, d := range b.descriptors {
+	for _, d := range descriptors {
 		if _, ok := fds[d.file]; !ok {
 			fds[d.file] = int(d.fd)
 		}
 	}
 	for i, file := range b.epollFiles {
 		if fd, ok := fds[file]; ok {
-			b.epolls = append(b.epolls, instance{fd, int32(i)})
+			instances = append(instances, instance{fd, int32(i)})
 		}
 	}
+	return instances
 }
 
 // build makes the whole workload in one process.

@@ -62,31 +62,38 @@ func init() {
 	descendant(s, process)
 }
 
-// root makes the workload, reports it, and sits still until its parent ends.
+// root makes the workload, reports it, and sits still, or churns, until its
+// parent ends.
 func root(s Spec) {
 	t := &tree{spec: s, form: s.form()}
-	err := func() error {
-		b, err := makeRoot(t.form, s)
-		if err != nil {
-			return err
-		}
-		if err := t.grow(b); err != nil {
-			return err
-		}
-		return sendReport(reportFD, t, &b.record)
-	}()
-	if err == nil {
-		err = unix.Close(reportFD)
-	}
-	if err == nil {
-		awaitEnd()
-	}
+	err := t.live()
 	t.fell()
 	if err != nil && !errors.Is(err, errCancelled) {
 		unix.Write(errorFD, []byte(err.Error()+"\n"))
 		unix.Exit(1)
 	}
 	unix.Exit(0)
+}
+
+func (t *tree) live() error {
+	b, err := makeRoot(t.form, t.spec)
+	if err != nil {
+		return err
+	}
+	if err := t.grow(b); err != nil {
+		return err
+	}
+	if err := sendReport(reportFD, t, &b.record); err != nil {
+		return err
+	}
+	if err := unix.Close(reportFD); err != nil {
+		return failed("close", err)
+	}
+	if t.spec.Churn > 0 {
+		return churn(t.spec.Churn, b.instances(t.members[0].descriptors))
+	}
+	awaitEnd()
+	return nil
 }
 
 func makeRoot(f form, s Spec) (*builder, error) {

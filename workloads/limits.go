@@ -52,12 +52,15 @@ func (s Spec) counts() string {
 	if s.Idle > 0 {
 		text += fmt.Sprintf(" idle=%d", s.Idle)
 	}
+	if s.Churn > 0 {
+		text += fmt.Sprintf(" churn=%d", s.Churn)
+	}
 	return text
 }
 
 // free returns how many descriptors limit leaves for targets.
 func (s Spec) free(limit int) int {
-	free := limit - reserve - s.Idle - s.Epolls - s.Epolls/2
+	free := limit - reserve - s.Idle - s.Churn - s.Epolls - s.Epolls/2
 	if s.Tree == treeRenumbered {
 		free -= s.Epolls
 	}

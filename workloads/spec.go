@@ -29,6 +29,10 @@ type Spec struct {
 	Procs int
 	// Tree is how the processes come to share files; default mixed.
 	Tree string
+	// Churn is the number of files that come and go; default 0. As long as it
+	// is dumped the root makes, registers, duplicates and closes them as fast
+	// as it can, beside the n registrations that stay. See Transient.
+	Churn int
 }
 
 // The shapes: what became of a target's descriptor after EPOLL_CTL_ADD.
@@ -69,6 +73,7 @@ var axes = []axis{
 	{"epolls", 1, 100_000, 1, func(s *Spec) *int { return &s.Epolls }},
 	{"idle", 0, 10_000_000, 0, func(s *Spec) *int { return &s.Idle }},
 	{"procs", 1, 1000, 1, func(s *Spec) *int { return &s.Procs }},
+	{"churn", 0, 100_000, 0, func(s *Spec) *int { return &s.Churn }},
 }
 
 // Parse reads a spec such as

@@ -11,13 +11,13 @@ import (
 
 func TestParse(t *testing.T) {
 	for text, want := range map[string]Spec{
-		"":             {"inplace", "eventfd", 1000, 1, 0, 1, "mixed"},
-		"n=7":          {"inplace", "eventfd", 7, 1, 0, 1, "mixed"},
-		"shape=closed": {"closed", "eventfd", 1000, 1, 0, 1, "mixed"},
-		"shape=moved,kind=eventfd,n=10000,epolls=4,idle=1000,procs=2": {"moved", "eventfd", 10000, 4, 1000, 2, "mixed"},
-		"tree=forked":               {"inplace", "eventfd", 1000, 1, 0, 3, "forked"},
-		"tree=threads,procs=2":      {"inplace", "eventfd", 1000, 1, 0, 2, "threads"},
-		"procs=2,idle=0,kind=mixed": {"inplace", "mixed", 1000, 1, 0, 2, "mixed"},
+		"":             {"inplace", "eventfd", 1000, 1, 0, 1, "mixed", 0},
+		"n=7":          {"inplace", "eventfd", 7, 1, 0, 1, "mixed", 0},
+		"shape=closed": {"closed", "eventfd", 1000, 1, 0, 1, "mixed", 0},
+		"shape=moved,kind=eventfd,n=10000,epolls=4,idle=1000,procs=2": {"moved", "eventfd", 10000, 4, 1000, 2, "mixed", 0},
+		"tree=forked":               {"inplace", "eventfd", 1000, 1, 0, 3, "forked", 0},
+		"tree=threads,procs=2":      {"inplace", "eventfd", 1000, 1, 0, 2, "threads", 0},
+		"procs=2,idle=0,kind=mixed": {"inplace", "mixed", 1000, 1, 0, 2, "mixed", 0},
 	} {
 		got, err := Parse(text)
 		if err != nil || got != want {
@@ -31,8 +31,8 @@ func TestParseErrorsNameWhatIsAllowed(t *testing.T) {
 		"shape=round":         `unknown shape "round" (shapes: inplace, moved, reused, shared, closed)`,
 		"kind=file":           `unknown kind "file" (kinds: eventfd, pipe, unix, tcp, udp, timerfd, signalfd, inotify, epoll, mixed)`,
 		"shape=":              `unknown shape ""`,
-		"size=3":              `unknown key "size" (keys: shape, kind, tree, n, epolls, idle, procs)`,
-		"n":                   `"n" is not key=value (keys: shape, kind, tree, n, epolls, idle, procs)`,
+		"size=3":              `unknown key "size" (keys: shape, kind, tree, n, epolls, idle, procs, churn)`,
+		"n":                   `"n" is not key=value (keys: shape, kind, tree, n, epolls, idle, procs, churn)`,
 		"n=1,":                `"" is not key=value`,
 		"n=1,n=2":             `key "n" is given twice`,
 		"shape=moved,shape=x": `key "shape" is given twice`,
@@ -42,6 +42,7 @@ func TestParseErrorsNameWhatIsAllowed(t *testing.T) {
 		"n=1e3":               `n=1e3 is not a number`,
 		"epolls=0":            `epolls=0 is not a number from 1 to`,
 		"idle=-1":             `idle=-1 is not a number from 0 to`,
+		"churn=-1":            `churn=-1 is not a number from 0 to`,
 		"procs=99999":         `procs=99999 is not a number from 1 to`,
 		"tree=oak":            `unknown tree "oak" (trees: mixed, forked, prefork, handed, renumbered, onetable, threads)`,
 		"tree=forked,procs=1": `tree=forked needs procs=2 or more`,
@@ -60,7 +61,7 @@ func TestParseErrorsNameWhatIsAllowed(t *testing.T) {
 
 func TestStartChecksTheSpec(t *testing.T) {
 	for _, s := range []Spec{
-		{Shape: "round"}, {Kind: "file"}, {N: -1}, {Epolls: -1}, {Idle: -1}, {Procs: -1},
+		{Shape: "round"}, {Kind: "file"}, {N: -1}, {Epolls: -1}, {Idle: -1}, {Procs: -1}, {Churn: -1},
 		{Tree: "oak"}, {Tree: "forked", Procs: 1}, {N: axes[0].max + 1},
 	} {
 		if w, err := Start(t.Context(), s); err == nil {
@@ -80,6 +81,7 @@ func TestParseReadsWhatStringWrites(t *testing.T) {
 			Idle:   rapid.IntRange(0, 1000).Draw(t, "idle"),
 			Procs:  rapid.IntRange(2, 1000).Draw(t, "procs"),
 			Tree:   rapid.SampledFrom(Trees()).Draw(t, "tree"),
+			Churn:  rapid.IntRange(0, 1000).Draw(t, "churn"),
 		}
 		got, err := Parse(s.String())
 		if err != nil || got != s.withDefaults() {

@@ -189,7 +189,7 @@ func makePart(s Spec, process int) (*builder, error) {
 	if err := in.end(); err != nil {
 		return nil, err
 	}
-	b.inherit()
+	b.epolls = b.instances(b.descriptors)
 	if part := s.form().part; part != nil {
 		err = part(b)
 	}

@@ -387,10 +387,13 @@ func TestEventsAndDataAreVaried(t *testing.T) {
 	}
 }
 
-func TestDataTellsItsIndex(t *testing.T) {
+func TestDataTellsItsIndexAndThatItStays(t *testing.T) {
 	for i := range axes[0].max {
 		if got := indexOf(data(i)); got != i {
 			t.Fatalf("data(%d) = %#x, of which the index is %d", i, data(i), got)
+		}
+		if Transient(data(i)) {
+			t.Fatalf("data(%d) = %#x is marked as transient", i, data(i))
 		}
 	}
 }

@@ -39,7 +39,8 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// Workload is a live process, or process tree, that sits still.
+// Workload is a live process, or process tree, that sits still, unless its
+// spec has it churn.
 type Workload struct {
 	Spec Spec
 	// PIDs are the processes of the tree. The first is the root, the others
@@ -49,7 +50,8 @@ type Workload struct {
 	// lowest descriptor in the tree, in ascending order. The nested instances
 	// of kind epoll are targets, hold no registrations, and are not in here.
 	Epolls []epbench.Ref
-	// Truth is every registration of the tree in canonical form.
+	// Truth is every registration of the tree in canonical form, without those
+	// that come and go (see Transient).
 	Truth []epbench.Registration
 
 	names   map[epbench.Ref]epbench.Ref // the lowest descriptor of the file of each
@@ -63,7 +65,7 @@ type Workload struct {
 }
 
 // Start starts the workload s, of which zero fields take their defaults, and
-// returns once it sits still. It ends when it is closed, when ctx is done or
+// returns once it sits still, or churns. It ends when it is closed, when ctx is done or
 // when this process ends.
 //
 // The errors are of one line, and say what to change: a descriptor limit or a
