@@ -57,11 +57,24 @@ func method(name, how string, dump func(*tree) error, checks ...func() error) ep
 
 // checkKcmp asks kcmp about descriptors that do not exist.
 func checkKcmp() error {
+	const what = "KCMP_EPOLL_TFD: kcmp"
 	self := epbench.Ref{PID: int32(os.Getpid()), FD: -1}
-	if _, err := KcmpTarget(self, self, 0, 0); !errors.Is(err, unix.EBADF) {
-		return explainKcmp("KCMP_EPOLL_TFD", err)
+	_, err := KcmpTarget(self, self, 0, 0)
+	switch {
+	case errors.Is(err, unix.EBADF):
+		return nil
+	case errors.Is(err, unix.ENOSYS):
+		return &epbench.UnavailableError{
+			Err:  fmt.Errorf("%s: %w", what, epbench.ErrNotSupported),
+			Hint: "needs a kernel with CONFIG_KCMP",
+		}
+	case errors.Is(err, unix.EINVAL), errors.Is(err, unix.EOPNOTSUPP):
+		return &epbench.UnavailableError{
+			Err:  fmt.Errorf("%s: %w", what, epbench.ErrNotSupported),
+			Hint: "needs Linux 4.13 or later",
+		}
 	}
-	return nil
+	return explain(what, err)
 }
 
 // checkGetfd borrows from a process that does not exist.
@@ -99,11 +112,23 @@ func (d *dumper) hold(t *tree, pids []int) error {
 	}
 	defer held.Close()
 	t.held = held
-	err = d.dump(t)
+	err = d.watched(t)
 	if exited := t.checkAlive(); exited != nil {
 		return exited
 	}
 	return err
+}
+
+// watched runs d.dump and marks what changed meanwhile.
+func (d *dumper) watched(t *tree) error {
+	before, err := t.cpuTimes()
+	if err != nil {
+		return err
+	}
+	if err := d.dump(t); err != nil {
+		return t.blame(before, err)
+	}
+	return t.markChanges(before)
 }
 
 // checkAlive returns an error that wraps epbench.ErrNoProcess if a process has
@@ -131,6 +156,8 @@ type tree struct {
 	held   *process.Held
 	fdinfo Fdinfo
 	regs   []epbench.Registration
+	// readings are the epoll instances that were read.
+	readings []reading
 	// refused wraps epbench.ErrRefused if the method is a program's that would
 	// have given up.
 	refused error
@@ -188,6 +215,7 @@ func (t *tree) distinct(refs []epbench.Ref) ([]epbench.Ref, error) {
 // of the kernel's tree, and calls visit for each item. The fdinfo of epoll is
 // what t.fdinfo is about to read.
 func (t *tree) addItems(epoll epbench.Ref, visit func(Item)) error {
+	from := len(t.regs)
 	for t.fdinfo.Next() {
 		it := t.fdinfo.Item()
 		t.regs = append(t.regs, epbench.Registration{
@@ -198,18 +226,29 @@ func (t *tree) addItems(epoll epbench.Ref, visit func(Item)) error {
 	if err := t.fdinfo.Err(); err != nil {
 		return explain(fmt.Sprintf("epoll %v", epoll), err)
 	}
+	t.readings = append(t.readings, reading{epoll, from, len(t.regs)})
 	return nil
 }
 
 // readEpoll is addItems with the file of /proc/PID/fdinfo.
 func (t *tree) readEpoll(epoll epbench.Ref, visit func(Item)) error {
-	fd, err := t.openProc(epoll.PID, "fdinfo/"+strconv.Itoa(int(epoll.FD)))
+	fd, err := t.openFdinfo(epoll)
 	if err != nil {
-		return explain(fmt.Sprintf("epoll %v: opening fdinfo", epoll), err)
+		return err
 	}
 	defer t.close(fd)
-	t.fdinfo.Reset(&procReader{&t.calls, fd})
 	return t.addItems(epoll, visit)
+}
+
+// openFdinfo makes t.fdinfo read the fdinfo of ref, until the descriptor that
+// it returns is closed.
+func (t *tree) openFdinfo(ref epbench.Ref) (int, error) {
+	fd, err := t.openProc(ref.PID, "fdinfo/"+strconv.Itoa(int(ref.FD)))
+	if err != nil {
+		return -1, explain(fmt.Sprintf("epoll %v: opening fdinfo", ref), err)
+	}
+	t.fdinfo.Reset(&procReader{&t.calls, fd})
+	return fd, nil
 }
 
 // toffs returns the toff of each of regs, which are those of one epoll in the

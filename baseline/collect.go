@@ -81,6 +81,9 @@ func (c *collection) first(i, fd int) error {
 // if the last such descriptor comes first.
 func (c *collection) again(i, fd int) error {
 	is, err := c.sieve.registered(fd)
+	if errors.Is(err, errInstance) {
+		return errChanged
+	}
 	if err != nil || !is && !c.crowded {
 		return ignoreUnpollable(err)
 	}

@@ -251,6 +251,9 @@ func (m *merger) registered(files []orderedFile) ([]orderedFile, error) {
 		}
 		is, err := m.sieve.registered(fd)
 		m.table.close(fd)
+		if errors.Is(err, errInstance) {
+			err = errChanged
+		}
 		if err != nil {
 			return nil, fmt.Errorf("descriptor %v: %w", ref, ignoreUnpollable(err))
 		}
@@ -262,7 +265,7 @@ func (m *merger) registered(files []orderedFile) ([]orderedFile, error) {
 }
 
 // errChanged is of what cannot be if nothing changes during the dump.
-var errChanged = errors.New("its registrations changed during the dump, stop the process first")
+var errChanged = errors.New("its registrations changed during the dump")
 
 // align finds the targets of e, which is hung, among files, each of which has
 // a registration of e at least.
