@@ -1,0 +1,132 @@
+// SPDX-License-Identifier: MIT
+
+package bench
+
+import (
+	"context"
+	"errors"
+	"flag"
+	"fmt"
+	"maps"
+	"slices"
+	"testing"
+	"time"
+
+	"epbench"
+	"epbench/workloads"
+)
+
+var soak = flag.Duration("soak", 2*time.Second, "race the methods with processes that change, for that long in all")
+
+// TestMethodsSurviveAProcessThatChanges dumps processes that add, delete,
+// duplicate and close as fast as they can. A dump may fail, and say so; it may
+// say that what it tells is uncertain. What it tells must have existed, and
+// what stays must be in it once.
+func TestMethodsSurviveAProcessThatChanges(t *testing.T) {
+	dumpers := newDumpers(t)
+	specs := []string{
+		"shape=inplace,n=100,epolls=2,churn=100",
+		// Here what comes and goes gets the numbers of what stays.
+		"shape=moved,n=100,epolls=2,churn=100",
+		"shape=reused,n=100,churn=5",
+		"tree=forked,shape=moved,n=100,procs=3,churn=50",
+	}
+	each := *soak / time.Duration(len(specs)*len(methods()))
+	for _, spec := range specs {
+		t.Run(spec, func(t *testing.T) {
+			parsed, err := workloads.Parse(spec)
+			if err != nil {
+				t.Fatal(err)
+			}
+			w := start(t, t, parsed)
+			for _, m := range methods() {
+				t.Run(m.Name, func(t *testing.T) {
+					r := race{w: w, method: m, dumper: dumpers.get(t, m), failures: map[string]int{}}
+					for end := time.Now().Add(each); r.dumps == 0 || time.Now().Before(end); {
+						r.dump(t)
+					}
+					t.Log(r.summary())
+				})
+			}
+		})
+	}
+}
+
+// race is dumps of one workload by one method.
+type race struct {
+	w        *workloads.Workload
+	method   epbench.Method
+	dumper   epbench.Dumper
+	dumps    int
+	failures map[string]int
+	warned   int
+}
+
+func (r *race) summary() string {
+	text := fmt.Sprintf("%d dumps, of which %d were marked", r.dumps, r.warned)
+	for _, failure := range slices.Sorted(maps.Keys(r.failures)) {
+		text += fmt.Sprintf("\n%d failed: %s", r.failures[failure], failure)
+	}
+	return text
+}
+
+// dump dumps once and checks the result.
+func (r *race) dump(t *testing.T) {
+	t.Helper()
+	const patience = time.Minute // a dump that takes longer hangs
+	ctx, cancel := context.WithTimeout(t.Context(), patience)
+	defer cancel()
+	r.dumps++
+	regs, stats, err := r.dumper.Dump(ctx, r.w.PIDs, nil)
+	switch err = unlessRefused(err); {
+	case errors.Is(err, context.DeadlineExceeded):
+		t.Fatalf("a dump has not ended after %v", patience)
+	case errors.Is(err, epbench.ErrNoProcess):
+		t.Fatal(err)
+	case err != nil:
+		for u := errors.Unwrap(err); u != nil; u = errors.Unwrap(u) {
+			err = u // the cause, without the numbers that are others each time
+		}
+		r.failures[err.Error()]++
+		return
+	}
+	if len(stats.Warnings) > 0 {
+		r.warned++
+	}
+	if err := r.check(regs, len(stats.Warnings) > 0); err != nil {
+		t.Fatalf("dump %d (warnings: %q): %v", r.dumps, stats.Warnings, err)
+	}
+}
+
+// check returns an error if regs has something that never was or, unless the
+// result is marked, not everything that stays exactly once, with its target.
+func (r *race) check(regs []epbench.Registration, marked bool) error {
+	var stay []epbench.Registration
+	truth := map[uint64]epbench.Registration{}
+	for _, want := range r.w.Truth {
+		truth[want.Data] = want
+	}
+	for _, reg := range regs {
+		if marked { // its target may be wrong
+			reg.Target = truth[reg.Data].Target
+		}
+		if workloads.Transient(reg.Data) {
+			if err := r.w.CheckTransient(reg); err != nil {
+				return err
+			}
+			continue
+		}
+		want, ok := truth[reg.Data]
+		if !ok || want != reg {
+			return fmt.Errorf("%v never was, there is %v", reg, want)
+		}
+		stay = append(stay, reg)
+	}
+	if marked {
+		return nil
+	}
+	if diff := epbench.Diff(r.w.Truth, stay); diff != "" {
+		return errors.New(diff)
+	}
+	return nil
+}
