@@ -8,12 +8,16 @@ import (
 	"flag"
 	"fmt"
 	"maps"
+	"os"
 	"slices"
+	"strings"
 	"testing"
 	"time"
 
 	"epbench"
 	"epbench/workloads"
+
+	"golang.org/x/sys/unix"
 )
 
 var soak = flag.Duration("soak", 2*time.Second, "race the methods with processes that change, for that long in all")
@@ -49,6 +53,60 @@ func TestMethodsSurviveAProcessThatChanges(t *testing.T) {
 				})
 			}
 		})
+	}
+}
+
+// TestMethodsAgreeOnAProcessThatIsStopped stops it in the middle of what it
+// does, as a checkpoint would.
+func TestMethodsAgreeOnAProcessThatIsStopped(t *testing.T) {
+	dumpers := newDumpers(t)
+	for _, shape := range []string{"inplace", "moved"} {
+		spec, err := workloads.Parse("n=50,epolls=2,churn=100,shape=" + shape)
+		if err != nil {
+			t.Fatal(err)
+		}
+		w := start(t, t, spec)
+		time.Sleep(10 * time.Millisecond) // let it have done some things
+		stop(t, w.PIDs[0])
+		var first []epbench.Registration
+		for _, m := range methods() {
+			t.Run("shape="+shape+"/"+m.Name, func(t *testing.T) {
+				r := race{w: w, method: m, dumper: dumpers.get(t, m)}
+				got, stats, err := r.dumper.Dump(t.Context(), w.PIDs, nil)
+				if unlessRefused(err) != nil {
+					t.Fatal(err)
+				}
+				if err := r.check(got, false); err != nil {
+					t.Error(err)
+				}
+				if first == nil {
+					first = got
+				}
+				if diff := epbench.Diff(first, got); diff != "" {
+					t.Errorf("%q: not what the first method finds: %s", stats.Warnings, diff)
+				}
+				if len(got) == len(w.Truth) {
+					t.Error("nothing has come")
+				}
+			})
+		}
+	}
+}
+
+// stop stops a process and waits until it is.
+func stop(t *testing.T, pid int) {
+	t.Helper()
+	if err := unix.Kill(pid, unix.SIGSTOP); err != nil {
+		t.Fatal(err)
+	}
+	for {
+		text, err := os.ReadFile(fmt.Sprintf("/proc/%d/status", pid))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if strings.Contains(string(text), "\nState:\tT") {
+			return
+		}
 	}
 }
 
