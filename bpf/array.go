@@ -22,7 +22,7 @@ func mapArray[T any](m *ebpf.Map) (array[T], error) {
 	length := int(m.MaxEntries())
 	page := os.Getpagesize()
 	size := (length*int(m.ValueSize()) + page - 1) / page * page
-	memory, err := unix.Mmap(m.FD(), 0, size, unix.PROT_READ, unix.MAP_SHARED)
+	memory, err := unix.Mmap(m.FD(), 0, size, unix.PROT_READ|unix.PROT_WRITE, unix.MAP_SHARED)
 	if err != nil {
 		return array[T]{}, fmt.Errorf("mapping %d KiB of BPF array: %w", size/1024, err)
 	}

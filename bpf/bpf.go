@@ -17,16 +17,18 @@
 // A process's descriptors are those of its thread group leader, which are what
 // /proc/PID/fd shows; a thread that has unshared its table is not looked into.
 //
-// The program takes no lock, so it is for processes that do not add or delete
-// registrations meanwhile, stopped ones before all. On others it does no harm:
-// it reads memory that the kernel protects against being freed, through loads
-// that may fault, in loops that are bounded. But its result may be wrong. A
-// tree that changed shape in front of the walk is noticed and read again, and
-// is an error if it does not come to rest; the deletion of a registration high
-// up in the tree, in the microseconds between the reads of its neighbours, may
-// hide another one unnoticed. The reads are not interruptible: an epoll
-// instance of a million registrations holds its CPU for some tens of
-// milliseconds, unless the kernel is preemptible.
+// The program takes no lock, and does no harm to processes that run: it reads
+// memory that the kernel protects against being freed, through loads that may
+// fault, in runs of some thousand registrations, a millisecond or less, between
+// which nothing is held. Each run makes sure that what it has read was in the
+// tree, as it was read, at one moment; otherwise it is repeated, and Stats has a
+// warning. What a dump says of a running process is therefore this: a
+// registration that was there from its beginning to its end is in it once, and
+// none is in it that was not there at some time of it. Targets are named by
+// descriptors that referred to them at the end of the dump, too; a descriptor
+// that did so only at its beginning is left out, with a warning. Where changes
+// leave no moment for even the shortest run, a thousand times over, the dump
+// fails.
 //
 // # epoll
 //
@@ -36,9 +38,8 @@
 // and then the registrations of each epoll instance among them in a pass of
 // epoll, which takes a descriptor of it: it is got by pidfd_getfd(2), which
 // needs CAP_SYS_PTRACE, or its like of the target, besides. Records and join are
-// taskfile's. Nothing is read without a lock, so that the registrations of an
-// instance are complete and correct also if the process runs; which descriptor
-// a target has is then as of the pass before.
+// taskfile's, and so is the last look at the descriptors. No registration is
+// read without the lock, which is let go of whenever the array is full.
 package bpf
 
 import "epbench"

@@ -9,53 +9,43 @@
  * go the same way and only count, and one that writes through seq_file.
  */
 #include "kernel.h"
-#include "process.h"
+#include "confirm.h"
+#include "read.h"
 #include "records.h"
-#include "walk.h"
 
 char LICENSE[] SEC("license") = "GPL";
-
-struct {
-	__uint(type, BPF_MAP_TYPE_ARRAY);
-	__uint(map_flags, BPF_F_MMAPABLE);
-	__uint(max_entries, 1);
-	__type(key, __u32);
-	__type(value, struct descriptor);
-} descriptors SEC(".maps");
-
-struct {
-	__uint(type, BPF_MAP_TYPE_ARRAY);
-	__uint(map_flags, BPF_F_MMAPABLE);
-	__uint(max_entries, 1);
-	__type(key, __u32);
-	__type(value, struct registration);
-} registrations SEC(".maps");
 
 /* Set to zero by user space before the first pass. */
 struct sweep {
 	__u64 task; /* whose descriptors these are */
 	__u64 epoll; /* the struct file of the epoll that was iterated last */
-	__u32 processes; /* whose descriptors were there to the end */
 	__u32 files; /* counted by count_files */
 	__u32 items; /* counted by count */
-	__u32 descriptors; /* noted, */
-	__u32 registrations; /* and read; both stored as far as there is room */
+	__u32 descriptors; /* in the array, */
+	__u32 registrations; /* and in that one; user space empties them */
+	__u64 began; /* when the epoll's lock was taken, or a little later */
+	__u64 longest; /* that it was held, in nanoseconds */
 } state;
 
-static __always_inline void note_descriptor(struct file *file, __s32 fd,
-					    bool epoll)
+/*
+ * Notes a descriptor, unless there is no room: a program that returns 1 is
+ * shown the same one again, when user space has made room.
+ */
+static __always_inline int note_descriptor(struct file *file, __s32 fd,
+					   bool epoll)
 {
 	__u32 index = state.descriptors;
 	struct descriptor *place;
 
-	state.descriptors = index + 1;
 	place = bpf_map_lookup_elem(&descriptors, &index);
 	if (!place)
-		return;
+		return 1;
 	place->file = (__u64)file;
 	place->fd = fd;
 	/* How many there are is not known yet, but whether there are any. */
 	place->registrations = epoll && root_node(file);
+	state.descriptors = index + 1;
+	return 0;
 }
 
 /* Notes what is watched, and the epoll instances. */
@@ -66,18 +56,16 @@ int note(struct bpf_iter__task_file *ctx)
 	struct file *file = ctx->file;
 	bool epoll;
 
-	if (!task || !file) {
-		end_process(&state.task, &state.processes);
-		return 0;
-	}
-	/* A thread with a table of its own: not in /proc/PID/fd either. */
-	if (task->pid != task->tgid)
+	/* The end, or a thread with a table of its own, which is not in
+	 * /proc/PID/fd either.
+	 */
+	if (!task || !file || task->pid != task->tgid)
 		return 0;
 	state.task = (__u64)task;
 	epoll = is_epoll(file);
-	if (epoll || file->f_ep)
-		note_descriptor(file, ctx->fd, epoll);
-	return 0;
+	if (!epoll && !file->f_ep)
+		return 0;
+	return note_descriptor(file, ctx->fd, epoll);
 }
 
 /* Notes the epoll instances, since nothing can be counted without. */
@@ -88,9 +76,9 @@ int count_files(struct bpf_iter__task_file *ctx)
 
 	if (!file)
 		return 0;
+	if (is_epoll(file) && note_descriptor(file, ctx->fd, 1))
+		return 1;
 	state.files++;
-	if (is_epoll(file))
-		note_descriptor(file, ctx->fd, 1);
 	return 0;
 }
 
@@ -103,6 +91,19 @@ static __always_inline void read_item(struct epitem *epi,
 	to->tfd = epi->ffd.fd;
 }
 
+static __always_inline void let_go(void)
+{
+	__u64 held = bpf_ktime_get_ns() - state.began;
+
+	if (state.began && held > state.longest)
+		state.longest = held;
+	state.began = 0;
+}
+
+/*
+ * Returning 1 not only makes room, but also lets go of the epoll's lock, so
+ * that the length of the array bounds how long it is held.
+ */
 SEC("iter/epoll")
 int full(struct bpf_iter__epoll *ctx)
 {
@@ -112,12 +113,18 @@ int full(struct bpf_iter__epoll *ctx)
 
 	if (!epi) {
 		state.epoll = (__u64)ctx->ep->file;
+		let_go();
 		return 0;
 	}
-	state.registrations = index + 1;
+	if (!state.began)
+		state.began = bpf_ktime_get_ns();
 	place = bpf_map_lookup_elem(&registrations, &index);
-	if (place)
-		read_item(epi, place);
+	if (!place) {
+		let_go();
+		return 1;
+	}
+	read_item(epi, place);
+	state.registrations = index + 1;
 	return 0;
 }
 

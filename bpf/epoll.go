@@ -4,7 +4,7 @@ package bpf
 
 import (
 	"context"
-	"unsafe"
+	"time"
 
 	"epbench"
 	"epbench/internal/process"
@@ -17,15 +17,15 @@ type epoll struct {
 }
 
 func openEpoll() (epbench.Dumper, error) {
-	e, err := newEpoll(firstDescriptors, firstRegistrations)
+	e, err := newEpoll(usual)
 	if err != nil {
 		return nil, err
 	}
 	return e, nil
 }
 
-func newEpoll(descriptors, registrations uint32) (*epoll, error) {
-	programs, err := openEpollSet(TargetEpoll, descriptors, registrations, epollProgNote, epollProgFull)
+func newEpoll(size lengths) (*epoll, error) {
+	programs, err := openEpollSet(TargetEpoll, size, epollProgNote, epollProgFull, epollProgConfirm)
 	if err != nil {
 		return nil, err
 	}
@@ -39,7 +39,7 @@ func newEpoll(descriptors, registrations uint32) (*epoll, error) {
 
 // Close implements epbench.Dumper.
 func (e *epoll) Close() error {
-	e.sweeper.programs.unload()
+	e.sweeper.programs.close()
 	return nil
 }
 
@@ -52,27 +52,36 @@ func (e *epoll) Dump(ctx context.Context, pids []int, dst []epbench.Registration
 	}
 	defer held.Close()
 	stats.Syscalls += 3 * uint64(len(held.PIDs())) // pidfd_open, poll, close
-	state, err := e.sweeper.sweep(ctx, held, &stats)
-	if err != nil {
+	if err := e.sweeper.sweep(ctx, held, &stats); err != nil {
+		return dst, stats, err
+	}
+	if err := e.sweeper.confirm(&stats); err != nil {
 		return dst, stats, err
 	}
 	if err := held.Check(); err != nil {
 		return dst, stats, err
 	}
-	stats.BytesRead = uint64(state.Descriptors)*uint64(unsafe.Sizeof(taskfileDescriptor{})) +
-		uint64(state.Registrations)*uint64(unsafe.Sizeof(taskfileRegistration{}))
-	return e.joined(dst), stats, nil
+	stats.BytesRead = e.sweeper.programs.spools.bytes()
+	dst, err = e.joined(dst)
+	return dst, stats, err
 }
 
+// LongestRun is the longest time that an epoll's lock was held without letting
+// go of it, of the last dump.
+func (e *epoll) LongestRun() time.Duration { return time.Duration(e.sweeper.state.Longest) }
+
 // joined appends the registrations of the last sweep to dst.
-func (e *epoll) joined(dst []epbench.Registration) []epbench.Registration {
+func (e *epoll) joined(dst []epbench.Registration) ([]epbench.Registration, error) {
+	registrations, err := e.sweeper.programs.spools.registrations.all()
+	if err != nil {
+		return dst, err
+	}
 	e.join.files = e.sweeper.files
 	e.join.epolls = e.join.epolls[:0]
-	for _, instance := range e.sweeper.instances {
-		if len(instance.records) == 0 {
-			continue
+	for _, i := range e.sweeper.instances {
+		if i.from < i.to {
+			e.join.epolls = append(e.join.epolls, epollRecords{file: i.file, records: registrations[i.from:i.to]})
 		}
-		e.join.epolls = append(e.join.epolls, epollRecords{instance.epoll, instance.records})
 	}
-	return e.join.appendTo(dst)
+	return e.join.appendTo(dst), nil
 }

@@ -15,7 +15,7 @@ import (
 // The context, the way to attach, and what may be read are those of the
 // iterator that was proposed in 2021.
 func TestProgramOf2021PrintsTheRightLines(t *testing.T) {
-	openEpollDumper(t, 1, 1) // skips where there is no iterator
+	openEpollDumper(t, lengths{1, 1}) // skips where there is no iterator
 	spec, err := loadEpoll2021()
 	if err != nil {
 		t.Fatal(err)

@@ -14,16 +14,26 @@ import (
 	"github.com/cilium/ebpf"
 )
 
+type epollConfirmation struct {
+	_       structs.HostLayout
+	Task    uint64
+	Table   uint64
+	Size    uint32
+	From    uint32
+	Count   uint32
+	Changed uint32
+}
+
 type epollSweep struct {
 	_             structs.HostLayout
 	Task          uint64
 	Epoll         uint64
-	Processes     uint32
 	Files         uint32
 	Items         uint32
 	Descriptors   uint32
 	Registrations uint32
-	_             [4]byte
+	Began         uint64
+	Longest       uint64
 }
 
 // Names of all BPF objects in the ELF.
@@ -32,12 +42,14 @@ type epollSweep struct {
 const (
 	epollMapDescriptors   = "descriptors"
 	epollMapRegistrations = "registrations"
+	epollProgConfirm      = "confirm"
 	epollProgCount        = "count"
 	epollProgCountFiles   = "count_files"
 	epollProgEmpty        = "empty"
 	epollProgFull         = "full"
 	epollProgNote         = "note"
 	epollProgSeq          = "seq"
+	epollVarAsked         = "asked"
 	epollVarEventpollFops = "eventpoll_fops"
 	epollVarState         = "state"
 )
@@ -84,6 +96,7 @@ type epollSpecs struct {
 //
 // It can be passed ebpf.CollectionSpec.Assign.
 type epollProgramSpecs struct {
+	Confirm    *ebpf.ProgramSpec `ebpf:"confirm"`
 	Count      *ebpf.ProgramSpec `ebpf:"count"`
 	CountFiles *ebpf.ProgramSpec `ebpf:"count_files"`
 	Empty      *ebpf.ProgramSpec `ebpf:"empty"`
@@ -104,6 +117,7 @@ type epollMapSpecs struct {
 //
 // It can be passed ebpf.CollectionSpec.Assign.
 type epollVariableSpecs struct {
+	Asked         *ebpf.VariableSpec `ebpf:"asked"`
 	EventpollFops *ebpf.VariableSpec `ebpf:"eventpoll_fops"`
 	State         *ebpf.VariableSpec `ebpf:"state"`
 }
@@ -143,6 +157,7 @@ func (m *epollMaps) Close() error {
 //
 // It can be passed to loadEpollObjects or ebpf.CollectionSpec.LoadAndAssign.
 type epollVariables struct {
+	Asked         *ebpf.Variable `ebpf:"asked"`
 	EventpollFops *ebpf.Variable `ebpf:"eventpoll_fops"`
 	State         *ebpf.Variable `ebpf:"state"`
 }
@@ -151,6 +166,7 @@ type epollVariables struct {
 //
 // It can be passed to loadEpollObjects or ebpf.CollectionSpec.LoadAndAssign.
 type epollPrograms struct {
+	Confirm    *ebpf.Program `ebpf:"confirm"`
 	Count      *ebpf.Program `ebpf:"count"`
 	CountFiles *ebpf.Program `ebpf:"count_files"`
 	Empty      *ebpf.Program `ebpf:"empty"`
@@ -161,6 +177,7 @@ type epollPrograms struct {
 
 func (p *epollPrograms) Close() error {
 	return _EpollClose(
+		p.Confirm,
 		p.Count,
 		p.CountFiles,
 		p.Empty,

@@ -53,28 +53,28 @@ func closeDuringPass(t *testing.T, pass *EpollPass) (skipped bool) {
 	if got := runPass(t, pass, i.epoll); got != n {
 		t.Fatalf("%d registrations, want %d", got, n)
 	}
-	last := holders[pass.programs.registrations.records[n-1].Data]
+	last := holders[pass.programs.spools.registrations.array.records[n-1].Data]
 	closed := make(chan struct{})
-	if err := pass.programs.begin(); err != nil {
+	if err := pass.programs.set(&epollSweep{}); err != nil {
 		t.Fatal(err)
 	}
 	go func() {
 		defer close(closed)
 		for {
-			state, err := pass.programs.state()
-			if err != nil || state.Registrations > 0 {
+			var state epollSweep
+			if err := pass.programs.get(&state); err != nil || state.Registrations > 0 {
 				break
 			}
 		}
 		unix.Close(last)
 	}()
-	if err := iterateEpoll(pass.programs.program(string(EpollFull)), i.epoll, new(epbench.Stats)); err != nil {
+	if err := iterateEpoll(pass.programs.program(string(EpollFull)), i.epoll, new(epbench.Stats), nil); err != nil {
 		t.Fatal(err)
 	}
 	<-closed
 	delete(i.held, last)
-	state, err := pass.programs.state()
-	if err != nil {
+	var state epollSweep
+	if err := pass.programs.get(&state); err != nil {
 		t.Fatal(err)
 	}
 	if after := runPass(t, pass, i.epoll); after != n-1 {

@@ -16,7 +16,7 @@ type epollFloor struct {
 
 func openEpollFloor(pass string) (Floor, error) {
 	// Of descriptors, only the epoll instances' are stored, and no registrations.
-	set, err := openEpollSet(TargetEpoll, firstDescriptors, 1, epollProgCountFiles, pass)
+	set, err := openEpollSet(TargetEpoll, lengths{usual.descriptors, 1}, epollProgCountFiles, pass)
 	if err != nil {
 		return nil, err
 	}
@@ -29,14 +29,14 @@ func (f *epollFloor) Run(ctx context.Context, pids []int) (Counts, error) {
 		return Counts{}, err
 	}
 	defer held.Close()
-	state, err := f.sweeper.sweep(ctx, held, new(epbench.Stats))
-	if err != nil {
+	if err := f.sweeper.sweep(ctx, held, new(epbench.Stats)); err != nil {
 		return Counts{}, err
 	}
+	state := f.sweeper.state
 	return Counts{uint64(state.Files), uint64(state.Items)}, held.Check()
 }
 
 func (f *epollFloor) Close() error {
-	f.sweeper.programs.unload()
+	f.sweeper.programs.close()
 	return nil
 }

@@ -64,7 +64,7 @@ func OpenEpollPass(target EpollTarget, program EpollProgram) (*EpollPass, error)
 	default:
 		return nil, fmt.Errorf("epoll program %q: not one of %s, %s and %s", program, EpollEmpty, EpollCount, EpollFull)
 	}
-	programs, err := openEpollSet(target, 1, firstRegistrations, string(program))
+	programs, err := openEpollSet(target, lengths{1, usual.registrations}, string(program))
 	if err != nil {
 		return nil, err
 	}
@@ -75,30 +75,28 @@ func OpenEpollPass(target EpollTarget, program EpollProgram) (*EpollPass, error)
 // epoll, from attaching to the end, and returns how many registrations the
 // program has counted or stored, of EpollEmpty 0.
 func (p *EpollPass) Run(epoll int) (registrations uint64, err error) {
-	for {
-		if err := p.programs.begin(); err != nil {
-			return 0, err
-		}
-		if err := iterateEpoll(p.programs.program(string(p.program)), epoll, new(epbench.Stats)); err != nil {
-			return 0, err
-		}
-		state, err := p.programs.state()
-		if err != nil {
-			return 0, err
-		}
-		grown, err := p.programs.grow(state)
-		if err != nil {
-			return 0, err
-		}
-		if !grown {
-			return uint64(state.Items) + uint64(state.Registrations), nil
-		}
+	var state epollSweep
+	if err := p.programs.set(&state); err != nil {
+		return 0, err
 	}
+	err = iterateEpoll(p.programs.program(string(p.program)), epoll, new(epbench.Stats), func() error {
+		if err := p.programs.get(&state); err != nil {
+			return err
+		}
+		registrations += uint64(state.Registrations)
+		state.Registrations = 0
+		return p.programs.set(&state)
+	})
+	if err != nil {
+		return 0, err
+	}
+	err = p.programs.get(&state)
+	return registrations + uint64(state.Registrations) + uint64(state.Items), err
 }
 
 // Close unloads the program.
 func (p *EpollPass) Close() error {
-	p.programs.unload()
+	p.programs.close()
 	return nil
 }
 
@@ -115,7 +113,7 @@ type EpollReader struct {
 // OpenEpollReader loads the program for target. Its errors are those of
 // OpenEpollPass.
 func OpenEpollReader(target EpollTarget) (*EpollReader, error) {
-	programs, err := openEpollSet(target, 1, 1, epollProgSeq)
+	programs, err := openEpollSet(target, lengths{1, 1}, epollProgSeq)
 	if err != nil {
 		return nil, err
 	}
@@ -141,7 +139,7 @@ func (r *EpollReader) program() *ebpf.Program { return r.programs.program(epollP
 
 // Close unloads the program. Passes that have begun can be read to their end.
 func (r *EpollReader) Close() error {
-	r.programs.unload()
+	r.programs.close()
 	return nil
 }
 

@@ -20,136 +20,178 @@ type epollSweeper struct {
 	note, pass string // the programs of the two kinds of passes
 	verify     bool   // they tell what they were over
 
-	ends      []uint32 // of each process's descriptors
+	state     epollSweep
+	processes []processRecords
 	files     files
 	instances []epollInstance
 }
 
-// epollInstance is an epoll instance that was found, and what was read of it.
+// epollInstance is an epoll instance that was found, and where the records are
+// that were read of it.
 type epollInstance struct {
-	file    uint64
-	epoll   epbench.Ref
-	process int // its index
-	records []taskfileRegistration
+	file     uint64
+	epoll    epbench.Ref
+	process  int // its index
+	from, to int
 }
 
-// errMoved says that a descriptor is no longer that of the epoll instance that
-// it was a pass before.
-var errMoved = errors.New("epoll instances were closed while they were read")
-
-// sweep makes passes until a sequence of them has everything.
-func (s *epollSweeper) sweep(ctx context.Context, held *process.Held, stats *epbench.Stats) (epollSweep, error) {
+// sweep makes passes until a sequence of them is complete.
+func (s *epollSweeper) sweep(ctx context.Context, held *process.Held, stats *epbench.Stats) error {
 	const attempts = 10
-	for moved := 0; ; {
-		state, err := s.try(ctx, held, stats)
-		if errors.Is(err, errMoved) {
-			if moved++; moved < attempts && held.Check() == nil {
+	for closed := 0; ; {
+		err := s.try(ctx, held, stats)
+		if errors.Is(err, errClosed) {
+			if closed++; closed < attempts && held.Check() == nil {
 				continue
 			}
 		}
-		if err != nil {
-			return state, err
+		if err == nil && closed > 0 {
+			stats.Warnings = append(stats.Warnings, fmt.Sprintf("%v, which was begun anew %d times", errClosed, closed))
 		}
-		grown, err := s.programs.grow(state)
-		if err != nil {
-			return state, err
-		}
-		if !grown {
-			if moved > 0 {
-				stats.Warnings = append(stats.Warnings, fmt.Sprintf("%v, which was begun anew %d times", errMoved, moved))
-			}
-			return state, nil
-		}
+		return err
 	}
 }
 
-// try makes the passes once. Where the arrays are too short, the state that it
-// returns tells so.
-func (s *epollSweeper) try(ctx context.Context, held *process.Held, stats *epbench.Stats) (epollSweep, error) {
-	state, err := s.noteDescriptors(ctx, held.PIDs(), stats)
-	if err != nil || int(state.Descriptors) > len(s.programs.descriptors.records) {
-		return state, err
+// try makes the passes once.
+func (s *epollSweeper) try(ctx context.Context, held *process.Held, stats *epbench.Stats) error {
+	s.state = epollSweep{}
+	s.programs.spools.reset()
+	if err := s.noteDescriptors(ctx, held.PIDs(), stats); err != nil {
+		return err
 	}
-	s.find(held.PIDs(), int(state.Descriptors))
+	if err := s.find(); err != nil {
+		return err
+	}
 	for i := range s.instances {
 		if err := ctx.Err(); err != nil {
-			return state, err
+			return err
 		}
-		from := state.Registrations
-		if state, err = s.iterate(held, &s.instances[i], stats); err != nil {
-			return state, err
-		}
-		if all := s.programs.registrations.records; int(state.Registrations) <= len(all) {
-			s.instances[i].records = all[from:state.Registrations]
+		if err := s.iterate(ctx, held, &s.instances[i], stats); err != nil {
+			return err
 		}
 	}
-	return state, nil
+	return nil
 }
 
-func (s *epollSweeper) noteDescriptors(ctx context.Context, pids []int, stats *epbench.Stats) (state epollSweep, err error) {
-	if err := s.programs.begin(); err != nil {
-		return state, err
-	}
-	s.ends = s.ends[:0]
+func (s *epollSweeper) noteDescriptors(ctx context.Context, pids []int, stats *epbench.Stats) error {
+	s.processes = s.processes[:0]
 	for _, pid := range pids {
 		if err := ctx.Err(); err != nil {
-			return state, err
+			return err
 		}
-		processes := state.Processes
-		if err := iterateFiles(s.programs.program(s.note), pid, stats); err != nil {
-			return state, err
+		s.state.Task = 0
+		if err := s.programs.set(&s.state); err != nil {
+			return err
 		}
-		if state, err = s.programs.state(); err != nil {
-			return state, err
+		if err := iterateFiles(s.programs.program(s.note), pid, stats, s.makeRoom(ctx)); err != nil {
+			return err
 		}
-		if s.verify && state.Processes == processes {
+		if err := s.look(); err != nil {
+			return err
+		}
+		if s.verify && s.state.Task == 0 {
 			if err := checkGone(pid, stats); err != nil {
-				return state, err
+				return err
 			}
 		}
-		s.ends = append(s.ends, state.Descriptors)
+		s.processes = append(s.processes, processRecords{pid, s.state.Task, s.programs.spools.descriptors.len()})
 	}
-	return state, nil
+	return nil
+}
+
+// look gets to know what the programs have done.
+func (s *epollSweeper) look() error {
+	if err := s.programs.get(&s.state); err != nil {
+		return err
+	}
+	s.programs.spools.descriptors.used = int(s.state.Descriptors)
+	s.programs.spools.registrations.used = int(s.state.Registrations)
+	return nil
+}
+
+// makeRoom returns what makes room in the arrays while no program runs.
+func (s *epollSweeper) makeRoom(ctx context.Context) func() error {
+	return func() error {
+		if err := errors.Join(ctx.Err(), s.look()); err != nil {
+			return err
+		}
+		spools := &s.programs.spools
+		if err := errors.Join(spools.descriptors.makeRoom(1), spools.registrations.makeRoom(1)); err != nil {
+			return err
+		}
+		s.state.Descriptors = uint32(spools.descriptors.used)
+		s.state.Registrations = uint32(spools.registrations.used)
+		return s.programs.set(&s.state)
+	}
 }
 
 // find makes files and instances out of the descriptors that were noted.
-func (s *epollSweeper) find(pids []int, descriptors int) {
-	s.files.reset(descriptors)
+func (s *epollSweeper) find() error {
+	descriptors, err := s.programs.spools.descriptors.all()
+	if err != nil {
+		return err
+	}
+	s.files.reset(len(descriptors))
 	s.instances = s.instances[:0]
-	from := uint32(0)
-	for i, pid := range pids {
-		for _, d := range s.programs.descriptors.records[from:s.ends[i]] {
-			ref := epbench.Ref{PID: int32(pid), FD: d.Fd}
+	from := 0
+	for i, p := range s.processes {
+		for _, d := range descriptors[from:p.end] {
+			ref := epbench.Ref{PID: int32(p.pid), FD: d.Fd}
 			if s.files.add(d.File, ref) && d.Registrations != 0 {
 				s.instances = append(s.instances, epollInstance{file: d.File, epoll: ref, process: i})
 			}
 		}
-		from = s.ends[i]
+		from = p.end
 	}
+	return nil
+}
+
+// confirm makes sure of the descriptors, and names the files anew by those that
+// are left.
+func (s *epollSweeper) confirm(stats *epbench.Stats) error {
+	spools := &s.programs.spools
+	c := confirmer{s.programs.program(epollProgConfirm), s.programs.collection.Variables[epollVarAsked]}
+	changed, err := c.confirm(s.processes, spools, stats)
+	if err != nil || changed == 0 {
+		return err
+	}
+	descriptors, err := spools.descriptors.all()
+	if err != nil {
+		return err
+	}
+	s.files.reset(len(descriptors))
+	from := 0
+	for _, p := range s.processes {
+		s.files.addConfirmed(p.pid, descriptors[from:p.end])
+		from = p.end
+	}
+	return nil
 }
 
 // iterate runs the pass over one instance.
-func (s *epollSweeper) iterate(held *process.Held, instance *epollInstance, stats *epbench.Stats) (state epollSweep, err error) {
+func (s *epollSweeper) iterate(ctx context.Context, held *process.Held, instance *epollInstance, stats *epbench.Stats) error {
 	fd, err := getDescriptor(held.Pidfd(instance.process), instance.epoll)
 	if err != nil {
-		return state, err
+		return err
 	}
 	defer unix.Close(fd)
 	stats.Syscalls += 2
-	err = iterateEpoll(s.programs.program(s.pass), fd, stats)
+	instance.from = s.programs.spools.registrations.len()
+	err = iterateEpoll(s.programs.program(s.pass), fd, stats, s.makeRoom(ctx))
 	if errors.Is(err, unix.EINVAL) {
-		return state, errMoved
+		return errClosed
 	}
 	if err != nil {
-		return state, err
+		return err
 	}
-	if state, err = s.programs.state(); err != nil {
-		return state, err
+	if err := s.look(); err != nil {
+		return err
 	}
-	if s.verify && state.Epoll != instance.file {
-		return state, errMoved
+	if s.verify && s.state.Epoll != instance.file {
+		return errClosed
 	}
-	return state, nil
+	instance.to = s.programs.spools.registrations.len()
+	return nil
 }
 
 // getDescriptor makes a descriptor of another process one of this one:
@@ -160,7 +202,7 @@ func getDescriptor(pidfd int, ref epbench.Ref) (int, error) {
 	case err == nil:
 		return fd, nil
 	case errors.Is(err, unix.EBADF):
-		return -1, errMoved
+		return -1, errClosed
 	case errors.Is(err, unix.ESRCH):
 		err = epbench.ErrNoProcess
 	case errors.Is(err, unix.EPERM):

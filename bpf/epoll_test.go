@@ -5,6 +5,7 @@ package bpf
 import (
 	"context"
 	"errors"
+	"fmt"
 	"os"
 	"slices"
 	"strings"
@@ -18,9 +19,9 @@ import (
 )
 
 // openEpollDumper opens epoll with arrays of the given lengths.
-func openEpollDumper(t testing.TB, descriptors, registrations uint32) *epoll {
+func openEpollDumper(t testing.TB, size lengths) *epoll {
 	t.Helper()
-	e, err := newEpoll(descriptors, registrations)
+	e, err := newEpoll(size)
 	needBPF(t, err)
 	t.Cleanup(func() { e.Close() })
 	return e
@@ -28,7 +29,7 @@ func openEpollDumper(t testing.TB, descriptors, registrations uint32) *epoll {
 
 // Every kind is in bench's tests of all methods.
 func TestEpollEqualsTheTruth(t *testing.T) {
-	d := openEpollDumper(t, firstDescriptors, firstRegistrations)
+	d := openEpollDumper(t, usual)
 	for _, shape := range workloads.Shapes() {
 		for _, more := range []string{"n=60", "n=900,epolls=3,idle=50", "n=900,epolls=2,procs=3"} {
 			spec := "shape=" + shape + ",kind=mixed," + more
@@ -43,19 +44,19 @@ func TestEpollEqualsTheTruth(t *testing.T) {
 	}
 }
 
-func TestEpollArraysGrowUntilNothingIsCutOff(t *testing.T) {
+func TestEpollPiecesMakeTheWhole(t *testing.T) {
 	for _, test := range []struct {
-		spec                       string
-		descriptors, registrations uint32
+		spec string
+		size lengths
 	}{
-		{"shape=moved,kind=eventfd,n=3000", 1, 1},
-		{"shape=moved,kind=eventfd,n=3000", 1, firstRegistrations},
-		{"shape=moved,kind=eventfd,n=3000", firstDescriptors, 1},
-		{"shape=shared,kind=pipe,n=5000,epolls=3", 100, 4999},
-		{"shape=reused,kind=tcp,n=600,procs=3", 100, 100},
+		{"shape=moved,kind=eventfd,n=3000", lengths{1, 1}},
+		{"shape=moved,kind=eventfd,n=3000", lengths{1, 1 << 16}},
+		{"shape=moved,kind=eventfd,n=3000", lengths{1 << 15, 1}},
+		{"shape=shared,kind=pipe,n=5000,epolls=3", lengths{100, 4999}},
+		{"shape=reused,kind=tcp,n=600,procs=3", lengths{100, 100}},
 	} {
-		t.Run(test.spec, func(t *testing.T) {
-			d := openEpollDumper(t, test.descriptors, test.registrations)
+		t.Run(fmt.Sprintf("%s in %v", test.spec, test.size), func(t *testing.T) {
+			d := openEpollDumper(t, test.size)
 			w := start(t, test.spec)
 			for range 2 {
 				if diff := epbench.Diff(w.Truth, dump(t, d, w)); diff != "" {
@@ -68,9 +69,9 @@ func TestEpollArraysGrowUntilNothingIsCutOff(t *testing.T) {
 
 func TestEpollLeavesNothingBehind(t *testing.T) {
 	w := start(t, "shape=moved,kind=eventfd,n=100,epolls=5")
-	openEpollDumper(t, 1, 1).Close() // whatever is opened once for all
+	openEpollDumper(t, lengths{1, 1}).Close() // whatever is opened once for all
 	before := settled(t)
-	d := openEpollDumper(t, 1, 1)
+	d := openEpollDumper(t, lengths{1, 1})
 	dump(t, d, w)
 	during := held(t)
 	for range 100 {
@@ -99,7 +100,7 @@ func TestEpollOnOtherKernelsSaysWhichIsNeeded(t *testing.T) {
 // Half of an epoll instance's registrations come and go as fast as they can.
 // Under the lock, nothing of that can make a pass lose or repeat one.
 func TestEpollOfRunningProcessLosesNoRegistration(t *testing.T) {
-	d := openEpollDumper(t, firstDescriptors, firstRegistrations)
+	d := openEpollDumper(t, usual)
 	epfd, stay, restless := newRestlessEpoll(t, 4000)
 	defer restless()
 	passes := 0
@@ -126,7 +127,7 @@ func TestEpollOfRunningProcessLosesNoRegistration(t *testing.T) {
 // A dump is of everything, or it is an error: also if the process is killed at
 // any moment of it.
 func TestEpollNeverDumpsAKilledProcessInPart(t *testing.T) {
-	d := openEpollDumper(t, firstDescriptors, firstRegistrations)
+	d := openEpollDumper(t, usual)
 	gone := 0
 	for try := range 10 {
 		w := start(t, "shape=moved,kind=eventfd,n=4000,epolls=50")
@@ -153,7 +154,7 @@ func TestEpollNeverDumpsAKilledProcessInPart(t *testing.T) {
 }
 
 func TestEpollOfKernelThreadIsEmpty(t *testing.T) {
-	d := openEpollDumper(t, firstDescriptors, firstRegistrations)
+	d := openEpollDumper(t, usual)
 	const kthreadd = 2
 	if comm, _ := os.ReadFile("/proc/2/comm"); strings.TrimSpace(string(comm)) != "kthreadd" {
 		t.Skip("no kernel threads are to be seen in this PID namespace")
@@ -165,7 +166,7 @@ func TestEpollOfKernelThreadIsEmpty(t *testing.T) {
 }
 
 func TestCancelledEpollDumpEnds(t *testing.T) {
-	d := openEpollDumper(t, firstDescriptors, firstRegistrations)
+	d := openEpollDumper(t, usual)
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
 	if _, _, err := d.Dump(ctx, []int{os.Getpid()}, nil); !errors.Is(err, context.Canceled) {

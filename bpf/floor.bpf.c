@@ -5,7 +5,7 @@
  * what it costs with the cheapest walk that merely counts registrations.
  */
 #include "kernel.h"
-#include "walk.h"
+#include "read.h"
 
 char LICENSE[] SEC("license") = "GPL";
 
@@ -14,6 +14,9 @@ int empty(struct bpf_iter__task_file *ctx)
 {
 	return 0;
 }
+
+/* The most that one bpf_loop() can do: BPF_MAX_LOOPS. */
+#define MAX_LOOPS (1 << 23)
 
 /* The queue of nodes, a ring. A level of the tree must fit. */
 #define RING (1 << 20)

@@ -116,7 +116,7 @@ func (f *taskfileFloor) Run(ctx context.Context, pids []int) (Counts, error) {
 		if err := ctx.Err(); err != nil {
 			return Counts{}, err
 		}
-		if err := iterateFiles(f.program, pid, &stats); err != nil {
+		if err := iterateFiles(f.program, pid, &stats, nil); err != nil {
 			return Counts{}, err
 		}
 	}

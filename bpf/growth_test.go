@@ -3,33 +3,44 @@
 package bpf
 
 import (
+	"fmt"
 	"testing"
 
 	"epbench"
 )
 
-func TestArraysGrowUntilNothingIsCutOff(t *testing.T) {
-	for _, test := range []struct {
-		spec                       string
-		descriptors, registrations uint32
-	}{
-		{"shape=moved,kind=eventfd,n=3000", 1, 1},
-		{"shape=moved,kind=eventfd,n=3000", 1, firstRegistrations},
-		{"shape=moved,kind=eventfd,n=3000", firstDescriptors, 1},
-		{"shape=shared,kind=pipe,n=5000,epolls=3", 100, 4999},
-		{"shape=reused,kind=tcp,n=600,procs=3", 100, 100},
+// Arrays and runs that are as short as can be make pieces of a few thousand
+// registrations, as the usual ones do of millions.
+var small = []taskfileSize{
+	{lengths{1, 4}, 0},
+	{lengths{1, 1 << 16}, 6},
+	{lengths{1 << 15, 16}, 1},
+	{lengths{100, 256}, 3},
+	{lengths{1000, 100}, 2},
+}
+
+func TestPiecesMakeTheWhole(t *testing.T) {
+	n := 3000
+	if testing.Short() {
+		n = 600
+	}
+	for _, text := range []string{
+		"shape=moved,kind=eventfd,n=%d",
+		"shape=shared,kind=pipe,n=%d,epolls=3",
+		"shape=reused,kind=tcp,n=%d,procs=3",
+		"shape=inplace,kind=eventfd,n=%d,epolls=200",
 	} {
-		t.Run(test.spec, func(t *testing.T) {
-			d, err := newTaskfile(test.descriptors, test.registrations)
-			needBPF(t, err)
-			defer d.Close()
-			w := start(t, test.spec)
-			for range 2 {
-				if diff := epbench.Diff(w.Truth, dump(t, d, w)); diff != "" {
-					t.Error(diff)
+		w := start(t, fmt.Sprintf(text, n))
+		for _, size := range small {
+			t.Run(fmt.Sprintf("%v in %v", w.Spec, size), func(t *testing.T) {
+				d := openSize(t, size)
+				for range 2 {
+					if diff := epbench.Diff(w.Truth, dump(t, d, w)); diff != "" {
+						t.Error(diff)
+					}
 				}
-			}
-		})
+			})
+		}
 	}
 }
 

@@ -14,36 +14,36 @@ import (
 )
 
 // iterateFiles runs a task_file iterator program over the descriptors of the
-// process pid, of this PID namespace, and counts the system calls in stats.
-// A process that is gone has none.
-func iterateFiles(program *ebpf.Program, pid int, stats *epbench.Stats) error {
+// process pid, of this PID namespace, and counts the system calls in stats. A
+// process that is gone has none. See drain for again.
+func iterateFiles(program *ebpf.Program, pid int, stats *epbench.Stats, again func() error) error {
 	link, err := linkProcess(program, pid)
 	if err != nil {
 		return fmt.Errorf("attaching %s to process %d: %w", programName(program), pid, err)
 	}
-	return iterate(program, link, stats)
+	return iterate(program, link, stats, again)
 }
 
 // iterateEpoll runs an epoll iterator program over the registrations of the
 // epoll instance of this process's descriptor epoll, and counts the system
-// calls in stats.
-func iterateEpoll(program *ebpf.Program, epoll int, stats *epbench.Stats) error {
+// calls in stats. See drain for again.
+func iterateEpoll(program *ebpf.Program, epoll int, stats *epbench.Stats, again func() error) error {
 	link, err := linkEpoll(program, epoll)
 	if err != nil {
 		return fmt.Errorf("attaching %s to an epoll instance: %w", programName(program), err)
 	}
-	return iterate(program, link, stats)
+	return iterate(program, link, stats, again)
 }
 
 // iterate runs program once over what link is for, and closes link.
-func iterate(program *ebpf.Program, link int, stats *epbench.Stats) error {
+func iterate(program *ebpf.Program, link int, stats *epbench.Stats, again func() error) error {
 	defer unix.Close(link)
 	iterator, err := createIterator(link)
 	if err != nil {
 		return fmt.Errorf("creating the %s iterator: %w", programName(program), err)
 	}
 	defer unix.Close(iterator)
-	reads, err := drain(iterator)
+	reads, err := drain(iterator, again)
 	stats.Syscalls += 4 + reads
 	if err != nil {
 		return fmt.Errorf("reading the %s iterator: %w", programName(program), err)
@@ -103,16 +103,24 @@ func bpf(command int, attr unsafe.Pointer, size uintptr) (int, error) {
 }
 
 // drain reads an iterator whose program writes nothing to its end, and returns
-// the number of read(2) calls.
-func drain(iterator int) (reads uint64, err error) {
+// the number of read(2) calls. It calls again, which may be nil, whenever the
+// iterator has stopped in between: nothing runs then and nothing is held.
+func drain(iterator int, again func() error) (reads uint64, err error) {
 	var buffer [8]byte
 	for {
 		n, err := unix.Read(iterator, buffer[:])
 		reads++
 		switch {
-		case errors.Is(err, unix.EAGAIN), errors.Is(err, unix.EINTR):
-			// EAGAIN after a million objects without output, to be
-			// continued: kernel/bpf/bpf_iter.c, MAX_ITER_OBJECTS.
+		case errors.Is(err, unix.EINTR):
+		case errors.Is(err, unix.EAGAIN):
+			// The program has returned 1, or has had a million objects
+			// (MAX_ITER_OBJECTS): kernel/bpf/bpf_iter.c.
+			if again == nil {
+				continue
+			}
+			if err := again(); err != nil {
+				return reads, err
+			}
 		case err != nil:
 			return reads, err
 		case n == 0:

@@ -20,8 +20,9 @@ type join struct {
 
 // epollRecords are the records of one epoll instance.
 type epollRecords struct {
+	file    uint64
 	epoll   epbench.Ref
-	records []taskfileRegistration
+	records []registration
 }
 
 // reset makes room for as many descriptors as there will be.
@@ -33,24 +34,32 @@ func (j *join) reset(descriptors int) {
 // add takes in the descriptors of a process. Processes come in ascending order
 // of pid, and descriptors of fd, so that the first one seen of a file is the
 // lowest. It returns the rest of the records.
-func (j *join) add(pid int, descriptors []taskfileDescriptor, records []taskfileRegistration) []taskfileRegistration {
-	for i := range descriptors {
-		d := &descriptors[i]
-		ref := epbench.Ref{PID: int32(pid), FD: d.Fd}
-		isNew := j.files.add(d.File, ref)
-		if d.Registrations == 0 {
-			continue
+func (j *join) add(pid int, descriptors []descriptor, records []registration) []registration {
+	j.files.addConfirmed(pid, descriptors)
+	for _, d := range descriptors {
+		if d.Registrations != 0 {
+			j.epolls = append(j.epolls, epollRecords{file: d.File &^ unconfirmed, records: records[:d.Registrations]})
+			records = records[d.Registrations:]
 		}
-		if isNew {
-			j.epolls = append(j.epolls, epollRecords{ref, records[:d.Registrations]})
-		}
-		records = records[d.Registrations:]
 	}
 	return records
 }
 
+// name names the epoll instances, and puts them into order. Those without a
+// descriptor that could be confirmed are dropped: they are closed. So are those
+// that come once more.
+func (j *join) name() {
+	for i := range j.epolls {
+		j.epolls[i].epoll = j.files.find(j.epolls[i].file)
+	}
+	j.epolls = slices.DeleteFunc(j.epolls, func(e epollRecords) bool { return e.epoll.IsNone() })
+	slices.SortStableFunc(j.epolls, func(a, b epollRecords) int { return a.epoll.Compare(b.epoll) })
+	j.epolls = slices.CompactFunc(j.epolls, func(a, b epollRecords) bool { return a.epoll == b.epoll })
+}
+
 // appendTo appends all registrations to dst, in canonical order.
 func (j *join) appendTo(dst []epbench.Registration) []epbench.Registration {
+	j.name()
 	total := 0
 	for _, e := range j.epolls {
 		total += len(e.records)
@@ -84,7 +93,7 @@ func (j *join) place(e epollRecords, to []epbench.Registration) {
 	}
 }
 
-func (j *join) registration(epoll epbench.Ref, r *taskfileRegistration) epbench.Registration {
+func (j *join) registration(epoll epbench.Ref, r *registration) epbench.Registration {
 	return epbench.Registration{
 		Epoll:  epoll,
 		TFD:    r.Tfd,
@@ -150,6 +159,15 @@ func (f *files) add(file uint64, ref epbench.Ref) bool {
 	}
 	*s = slot{file, ref}
 	return true
+}
+
+// addConfirmed notes the descriptors of a process that are confirmed.
+func (f *files) addConfirmed(pid int, descriptors []descriptor) {
+	for i := range descriptors {
+		if d := &descriptors[i]; d.File&unconfirmed == 0 {
+			f.add(d.File, epbench.Ref{PID: int32(pid), FD: d.Fd})
+		}
+	}
 }
 
 // find returns the first descriptor added of a file, or none.

@@ -32,6 +32,7 @@ typedef _Bool bool;
 struct seq_file;
 
 static void *(*bpf_map_lookup_elem)(void *map, const void *key) = (void *)1;
+static __u64 (*bpf_ktime_get_ns)(void) = (void *)5;
 static long (*bpf_probe_read_kernel)(void *dst, __u32 size,
 				     const void *src) = (void *)113;
 static long (*bpf_seq_write)(struct seq_file *m, const void *data,
@@ -52,7 +53,14 @@ extern void *bpf_rdonly_cast(const void *obj, __u32 btf_id) __ksym __weak;
 #pragma clang attribute push(__attribute__((preserve_access_index)), \
 			     apply_to = record)
 
-struct files_struct;
+struct fdtable {
+	__u32 max_fds;
+	struct file **fd;
+};
+
+struct files_struct {
+	struct fdtable *fdt;
+};
 
 struct task_struct {
 	__s32 pid;
@@ -61,6 +69,11 @@ struct task_struct {
 };
 
 struct hlist_head;
+
+/* For its first member, see read_word. */
+struct task_cputime {
+	__u64 stime;
+};
 
 struct file {
 	const void *f_op;

@@ -38,7 +38,7 @@ func learnEpoll(types *btf.Cache) (uint64, error) {
 		return 0, unavailable("loading a task_file iterator", err)
 	}
 	defer objects.Close()
-	if err := iterateFiles(objects.Learn, os.Getpid(), new(epbench.Stats)); err != nil {
+	if err := iterateFiles(objects.Learn, os.Getpid(), new(epbench.Stats), nil); err != nil {
 		return 0, unavailable("running a task_file iterator", err)
 	}
 	var fops uint64

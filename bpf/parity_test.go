@@ -40,7 +40,13 @@ func needBPF(t testing.TB, err error) {
 // open opens taskfile with arrays of the usual lengths.
 func open(t testing.TB) *taskfile {
 	t.Helper()
-	d, err := newTaskfile(firstDescriptors, firstRegistrations)
+	return openSize(t, usualTaskfile)
+}
+
+// openSize opens taskfile.
+func openSize(t testing.TB, size taskfileSize) *taskfile {
+	t.Helper()
+	d, err := newTaskfile(size)
 	needBPF(t, err)
 	t.Cleanup(func() { d.Close() })
 	return d

@@ -20,7 +20,7 @@ func TestDumpsLeaveNothingBehind(t *testing.T) {
 	w := start(t, "shape=moved,kind=eventfd,n=100")
 	open(t).Close() // whatever is opened once for all
 	before := settled(t)
-	d, err := newTaskfile(1, 1)
+	d, err := newTaskfile(taskfileSize{lengths{1, 4}, 0})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -124,7 +124,7 @@ func printPeak(t *testing.T, text string) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	kernel := len(d.descriptors.memory) + len(d.registrations.memory)
+	kernel := int(d.spools.memory())
 	fmt.Printf("%d registrations, %d resident, %d kernel\n", len(got), peakResident(t), kernel)
 }
 

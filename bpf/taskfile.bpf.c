@@ -4,49 +4,42 @@
  * taskfile: every descriptor that matters to a dump of epoll registrations,
  * and every registration, in one pass of the task_file iterator.
  *
+ * A program that returns 1 is shown the same descriptor again: read(2) ends,
+ * with EAGAIN, and the next one begins with it (kernel/bpf/bpf_iter.c,
+ * bpf_iter_run_prog and bpf_seq_read). So runs are kept short, and user space
+ * gets the arrays in between, to make room in them.
+ *
  * Which file a registration's target is called by is left to user space: a
  * table of files here would cost more than the iteration.
  */
 #include "kernel.h"
-#include "process.h"
+#include "confirm.h"
 #include "records.h"
-#include "walk.h"
+#include "tree.h"
 
 char LICENSE[] SEC("license") = "GPL";
 
-struct {
-	__uint(type, BPF_MAP_TYPE_ARRAY);
-	__uint(map_flags, BPF_F_MMAPABLE);
-	__uint(max_entries, 1);
-	__type(key, __u32);
-	__type(value, struct descriptor);
-} descriptors SEC(".maps");
-
-struct {
-	__uint(type, BPF_MAP_TYPE_ARRAY);
-	__uint(map_flags, BPF_F_MMAPABLE);
-	__uint(max_entries, 1);
-	__type(key, __u32);
-	__type(value, struct registration);
-} registrations SEC(".maps");
-
-/* Why a walk ended early, and the pass is of no use. */
+/* Why a pass cannot be completed. */
 enum stop {
 	STOP_NONE,
-	STOP_FULL, /* no room in the arrays */
-	STOP_TORN, /* the tree changed during the walk */
-	STOP_LONG, /* more registrations than one bpf_loop can visit */
+	STOP_TORN, /* a tree changed in each of too many runs */
+	STOP_CLOSED, /* an epoll instance was closed between two runs */
 };
 
 /* User space sets number to a new one and the rest to zero. */
 struct pass {
 	__u64 number;
 	__u64 task; /* whose descriptors these are */
-	__u32 processes; /* whose descriptors were there to the end */
-	__u32 descriptors; /* that matter; stored as far as there is room */
-	__u32 registrations; /* stored, the last ones perhaps just queued */
-	__u32 head; /* of the queue: the first one not yet read */
+	__u64 epoll; /* the file that is being read in several runs, or 0 */
+	__s32 fd; /* its descriptor */
+	__u32 read; /* of its registrations, by the runs before */
+	__u32 descriptors; /* in the array, */
+	__u32 registrations; /* and in that one; user space empties them */
+	__u32 runs; /* that read trees, */
+	__u32 torn; /* and those of them that were in vain */
+	__u32 most; /* nodes looked at in a run */
 	enum stop stop;
+	__u64 longest; /* run, in nanoseconds */
 } state;
 
 /*
@@ -70,30 +63,22 @@ static __always_inline bool walked_before(__u64 file)
 	return 0;
 }
 
-/*
- * The array of registrations is also the walk's queue: a place that is not
- * yet read holds the address of a node, in file, and its parent's, in data.
- */
-static __always_inline bool enqueue(__u64 node, __u64 parent)
+static __always_inline __u32 stored(void)
 {
-	__u32 tail = state.registrations;
-	struct registration *place;
-
-	place = bpf_map_lookup_elem(&registrations, &tail);
-	if (!place) {
-		state.stop = STOP_FULL;
-		return 0;
-	}
-	place->file = node;
-	place->data = parent;
-	state.registrations = tail + 1;
-	return 1;
+	return state.registrations;
 }
 
-static __always_inline void read_item(__u64 node, struct registration *to)
+static __always_inline bool store(__u64 node)
 {
 	void *address = (void *)(node - offset_of(struct epitem, rbn));
+	__u32 index = state.registrations;
+	struct registration *to;
 
+	to = bpf_map_lookup_elem(&registrations, &index);
+	if (!to) {
+		run.full = 1;
+		return 0;
+	}
 	if (bpf_rdonly_cast) {
 		struct epitem *epi = typed(struct epitem, address);
 
@@ -108,50 +93,69 @@ static __always_inline void read_item(__u64 node, struct registration *to)
 		to->events = copied(struct epitem, copy, event.events);
 		to->data = copied(struct epitem, copy, event.data);
 	}
+	state.registrations = index + 1;
+	return 1;
 }
 
-/* Reads the registration at the head of the queue, and queues its children. */
-static long visit(__u32 i, void *ctx)
+/* Notes a descriptor. Returns whether there was room. */
+static __always_inline bool note(struct file *file, __s32 fd)
 {
-	__u32 head = state.head;
-	struct registration *place;
-	struct node node;
-	__u64 address;
+	__u32 index = state.descriptors;
+	struct descriptor *place;
 
-	if (head == state.registrations)
-		return 1;
-	place = bpf_map_lookup_elem(&registrations, &head);
+	place = bpf_map_lookup_elem(&descriptors, &index);
 	if (!place)
-		return 1;
-	address = place->file;
-	read_node(address, &node);
-	if (node.parent != place->data) {
-		state.stop = STOP_TORN;
+		return 0;
+	place->file = (__u64)file;
+	place->fd = fd;
+	place->registrations = 0;
+	state.descriptors = index + 1;
+	return 1;
+}
+
+/* Read back, the file's address is a number, which can be hashed. */
+static __always_inline __u64 last_noted(void)
+{
+	__u32 index = state.descriptors - 1;
+	struct descriptor *place;
+
+	place = bpf_map_lookup_elem(&descriptors, &index);
+	return place ? place->file : 0;
+}
+
+/* Says of the descriptor noted last how many registrations it has. */
+static __always_inline void note_registrations(__u32 n)
+{
+	__u32 index = state.descriptors - 1;
+	struct descriptor *place;
+
+	place = bpf_map_lookup_elem(&descriptors, &index);
+	if (place)
+		place->registrations = n;
+}
+
+/* Does a run of an epoll file's tree. Returns whether there is more to do. */
+static __always_inline bool go_on(struct file *file)
+{
+	read_range(file);
+	state.runs++;
+	if (run.tail > state.most)
+		state.most = run.tail;
+	state.torn += run.torn;
+	adapt();
+	if (run.torn || run.full) {
+		state.registrations = run.first;
+		if (walk.tries == MAX_TRIES)
+			state.stop = STOP_TORN;
 		return 1;
 	}
-	if (node.left && !enqueue(node.left, address))
+	walk.low = run.next;
+	state.read += state.registrations - run.first;
+	if (!run.done)
 		return 1;
-	if (node.right && !enqueue(node.right, address))
-		return 1;
-	read_item(address, place);
-	state.head = head + 1;
+	note_registrations(state.read);
+	state.epoll = 0;
 	return 0;
-}
-
-static __always_inline __u32 walk(struct file *file, struct descriptor *place)
-{
-	__u32 before = state.registrations;
-	__u64 root = root_node(file);
-
-	/* Read back, the address is a number, which can be hashed. */
-	if (!root || walked_before(*(volatile __u64 *)&place->file))
-		return 0;
-	state.head = before;
-	if (enqueue(root, 0))
-		bpf_loop(MAX_LOOPS, visit, NULL, 0);
-	if (state.head != state.registrations && state.stop == STOP_NONE)
-		state.stop = STOP_LONG;
-	return state.registrations - before;
 }
 
 SEC("iter/task_file")
@@ -159,32 +163,39 @@ int taskfile(struct bpf_iter__task_file *ctx)
 {
 	struct task_struct *task = ctx->task;
 	struct file *file = ctx->file;
-	struct descriptor *place;
-	__u32 index;
-	bool epoll;
+	__u64 began, took;
+	bool more;
 
-	if (!task || !file) {
-		end_process(&state.task, &state.processes);
-		return 0;
+	if (state.epoll && (state.epoll != (__u64)file || state.fd != ctx->fd)) {
+		state.stop = STOP_CLOSED;
+		return 1;
 	}
-	/* A thread with a table of its own: not in /proc/PID/fd either. */
-	if (task->pid != task->tgid)
+	/* The end, or a thread with a table of its own, which is not in
+	 * /proc/PID/fd either.
+	 */
+	if (!task || !file || task->pid != task->tgid)
 		return 0;
 	state.task = (__u64)task;
-	epoll = is_epoll(file);
-	if (!epoll && !file->f_ep)
-		return 0;
-	index = state.descriptors;
-	state.descriptors = index + 1;
-	place = bpf_map_lookup_elem(&descriptors, &index);
-	if (!place) {
-		state.stop = STOP_FULL;
-		return 0;
+	if (!state.epoll) {
+		bool epoll = is_epoll(file);
+
+		if (!epoll && !file->f_ep)
+			return 0;
+		if (!note(file, ctx->fd))
+			return 1;
+		if (!epoll || !root_node(file))
+			return 0;
+		if (walked_before(last_noted()))
+			return 0;
+		state.epoll = (__u64)file;
+		state.fd = ctx->fd;
+		state.read = 0;
+		begin_walk();
 	}
-	place->file = (__u64)file;
-	place->fd = ctx->fd;
-	place->registrations = 0;
-	if (epoll && state.stop == STOP_NONE)
-		place->registrations = walk(file, place);
-	return 0;
+	began = bpf_ktime_get_ns();
+	more = go_on(file);
+	took = bpf_ktime_get_ns() - began;
+	if (took > state.longest)
+		state.longest = took;
+	return more;
 }

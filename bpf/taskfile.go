@@ -6,7 +6,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"unsafe"
+	"time"
 
 	"epbench"
 	"epbench/internal/process"
@@ -15,84 +15,76 @@ import (
 	"github.com/cilium/ebpf/btf"
 )
 
-// The arrays that a dumper starts with: for the usual process enough.
-const (
-	firstDescriptors   = 1 << 15
-	firstRegistrations = 1 << 16
-)
-
 // taskfile is the method of that name at work.
 type taskfile struct {
-	types         *btf.Cache
-	eventpollFops uint64
+	objects   taskfileObjects
+	confirmer confirmer
+	spools    spools
+	run       int // registrations, at most
 
-	objects       taskfileObjects
-	descriptors   array[taskfileDescriptor]
-	registrations array[taskfileRegistration]
-
-	state taskfilePass
-	ends  []uint32 // of each process's descriptors
-	join  join
+	state     taskfilePass
+	processes []processRecords
+	join      join
 }
 
+// taskfileSize is how much is read at once: height is that of the largest
+// subtrees (tree.h), and so the measure of a run. The array of registrations
+// must have places for a run.
+type taskfileSize struct {
+	lengths
+	height uint32
+}
+
+// run is more registrations than a run can read.
+func (s taskfileSize) run() int { return 3 << (2 * s.height) }
+
+var usualTaskfile = taskfileSize{usual, 6}
+
 func openTaskfile() (epbench.Dumper, error) {
-	t, err := newTaskfile(firstDescriptors, firstRegistrations)
+	t, err := newTaskfile(usualTaskfile)
 	if err != nil {
 		return nil, err
 	}
 	return t, nil
 }
 
-func newTaskfile(descriptors, registrations uint32) (*taskfile, error) {
+func newTaskfile(size taskfileSize) (*taskfile, error) {
 	types := btf.NewCache()
 	fops, err := learnEpoll(types)
 	if err != nil {
 		return nil, err
 	}
-	t := &taskfile{types: types, eventpollFops: fops}
-	if err := t.load(descriptors, registrations); err != nil {
+	t := &taskfile{run: size.run()}
+	if err := t.load(types, fops, size); err != nil {
+		t.Close()
 		return nil, unavailable("loading the taskfile program", err)
 	}
 	return t, nil
 }
 
-// load loads the program with arrays of the given lengths.
-func (t *taskfile) load(descriptors, registrations uint32) (err error) {
-	defer func() {
-		if err != nil {
-			t.unload()
-		}
-	}()
+func (t *taskfile) load(types *btf.Cache, eventpollFops uint64, size taskfileSize) error {
 	spec, err := loadTaskfile()
 	if err != nil {
 		return err
 	}
-	spec.Maps[taskfileMapDescriptors].MaxEntries = descriptors
-	spec.Maps[taskfileMapRegistrations].MaxEntries = registrations
-	if err := spec.Variables[taskfileVarEventpollFops].Set(t.eventpollFops); err != nil {
+	size.set(spec)
+	if err := spec.Variables[taskfileVarEventpollFops].Set(eventpollFops); err != nil {
 		return err
 	}
-	if err := spec.LoadAndAssign(&t.objects, &ebpf.CollectionOptions{Cache: t.types}); err != nil {
+	if err := spec.Variables[taskfileVarMaxHeight].Set(size.height); err != nil {
 		return err
 	}
-	if t.descriptors, err = mapArray[taskfileDescriptor](t.objects.Descriptors); err != nil {
+	if err := spec.LoadAndAssign(&t.objects, &ebpf.CollectionOptions{Cache: types}); err != nil {
 		return err
 	}
-	t.registrations, err = mapArray[taskfileRegistration](t.objects.Registrations)
-	return err
-}
-
-func (t *taskfile) unload() {
-	t.descriptors.close()
-	t.registrations.close()
-	t.objects.Close()
-	t.objects = taskfileObjects{}
+	t.confirmer = confirmer{t.objects.Confirm, t.objects.Asked}
+	return t.spools.open(t.objects.Descriptors, t.objects.Registrations)
 }
 
 // Close implements epbench.Dumper.
 func (t *taskfile) Close() error {
-	t.unload()
-	return nil
+	t.spools.close()
+	return t.objects.Close()
 }
 
 // Dump implements epbench.Dumper.
@@ -107,120 +99,156 @@ func (t *taskfile) Dump(ctx context.Context, pids []int, dst []epbench.Registrat
 	if err := t.collect(ctx, held.PIDs(), &stats); err != nil {
 		return dst, stats, err
 	}
+	if _, err := t.confirmer.confirm(t.processes, &t.spools, &stats); err != nil {
+		return dst, stats, err
+	}
 	if err := held.Check(); err != nil {
 		return dst, stats, err
 	}
-	stats.BytesRead = uint64(t.state.Descriptors)*uint64(unsafe.Sizeof(taskfileDescriptor{})) +
-		uint64(t.state.Registrations)*uint64(unsafe.Sizeof(taskfileRegistration{}))
-	return t.joined(held.PIDs(), dst), stats, nil
+	stats.BytesRead = t.spools.bytes()
+	dst, err = t.joined(dst)
+	return dst, stats, err
 }
 
-// collect makes passes until one has everything.
+// LongestRun is the time that the longest run of a BPF program took that read a
+// tree, of those of the last dump: for so long the dump may have held a
+// processor.
+func (t *taskfile) LongestRun() time.Duration { return time.Duration(t.state.Longest) }
+
+var (
+	errTorn   = errors.New("registrations are added or deleted faster than they can be read: stop the process first")
+	errClosed = errors.New("epoll instances were closed while they were read")
+)
+
+// collect makes passes until one is complete.
 func (t *taskfile) collect(ctx context.Context, pids []int, stats *epbench.Stats) error {
 	const attempts = 10
-	for torn := 0; ; {
-		if err := t.pass(ctx, pids, stats); err != nil {
+	closed, torn := 0, uint32(0)
+	for {
+		err := t.pass(ctx, pids, stats)
+		torn += t.state.Torn
+		if errors.Is(err, errClosed) {
+			if closed++; closed < attempts {
+				continue
+			}
+		}
+		if err != nil {
 			return err
 		}
-		switch t.state.Stop {
-		case stopNone:
-			if torn > 0 {
-				stats.Warnings = append(stats.Warnings, fmt.Sprintf(
-					"registrations were added or deleted while they were read, which was begun anew %d times", torn))
-			}
-			return nil
-		case stopFull:
-			if err := t.grow(); err != nil {
-				return err
-			}
-		case stopTorn:
-			if torn++; torn == attempts {
-				return fmt.Errorf("registrations were added or deleted while they were read, %d times in a row: stop the process first", attempts)
-			}
-		default:
-			return fmt.Errorf("an epoll instance has more than %d registrations: too many for one BPF loop", 1<<23)
+		if torn > 0 {
+			stats.Warnings = append(stats.Warnings, fmt.Sprintf(
+				"registrations were added or deleted while they were read: %d of %d pieces were read again", torn, t.state.Runs))
 		}
+		if closed > 0 {
+			stats.Warnings = append(stats.Warnings, fmt.Sprintf("%v, which was begun anew %d times", errClosed, closed))
+		}
+		return nil
 	}
 }
 
 // enum stop of taskfile.bpf.c.
 const (
 	stopNone = iota
-	stopFull
 	stopTorn
+	stopClosed
 )
 
 // pass runs the program over the descriptors of all processes.
 func (t *taskfile) pass(ctx context.Context, pids []int, stats *epbench.Stats) error {
+	t.spools.reset()
+	t.processes = t.processes[:0]
 	t.state = taskfilePass{Number: t.state.Number + 1}
 	if err := t.objects.State.Set(&t.state); err != nil {
 		return err
 	}
-	t.ends = t.ends[:0]
 	for _, pid := range pids {
-		if err := ctx.Err(); err != nil {
+		if err := t.passOver(ctx, pid, stats); err != nil {
 			return err
 		}
-		if err := t.passOver(pid, stats); err != nil {
-			return err
-		}
-		t.ends = append(t.ends, t.state.Descriptors)
 	}
 	return nil
 }
 
-// passOver runs the program over the descriptors of one process, and makes
-// sure that it had them to the end.
-func (t *taskfile) passOver(pid int, stats *epbench.Stats) error {
-	processes := t.state.Processes
-	if err := iterateFiles(t.objects.Taskfile, pid, stats); err != nil {
+// passOver runs the program over the descriptors of one process.
+func (t *taskfile) passOver(ctx context.Context, pid int, stats *epbench.Stats) error {
+	if err := ctx.Err(); err != nil {
 		return err
 	}
+	t.state.Task = 0
+	if err := t.objects.State.Set(&t.state); err != nil {
+		return err
+	}
+	err := iterateFiles(t.objects.Taskfile, pid, stats, func() error {
+		if err := ctx.Err(); err != nil {
+			return err
+		}
+		return t.makeRoom()
+	})
+	if err != nil {
+		return err
+	}
+	if err := t.look(); err != nil {
+		return err
+	}
+	t.processes = append(t.processes, processRecords{pid, t.state.Task, t.spools.descriptors.len()})
+	if t.state.Task == 0 {
+		return checkGone(pid, stats)
+	}
+	return nil
+}
+
+// look gets to know what the program has done.
+func (t *taskfile) look() error {
 	if err := t.objects.State.Get(&t.state); err != nil {
 		return err
 	}
-	if t.state.Processes > processes {
-		return nil
+	t.spools.descriptors.used = int(t.state.Descriptors)
+	t.spools.registrations.used = int(t.state.Registrations)
+	switch t.state.Stop {
+	case stopTorn:
+		return errTorn
+	case stopClosed:
+		return errClosed
 	}
-	return checkGone(pid, stats)
+	return nil
 }
 
-// checkGone tells of a process without descriptors whether it has lost them,
-// which is an error, or never had any.
-func checkGone(pid int, stats *epbench.Stats) error {
-	stats.Syscalls += 3 // open, read, close
-	return process.CheckExiting(pid)
-}
-
-// grow makes the arrays larger: that of the descriptors as large as they have
-// turned out to be, that of the registrations twice as large, since a walk
-// that finds no room does not know how far it would have gone.
-func (t *taskfile) grow() error {
-	descriptors, registrations := uint32(len(t.descriptors.records)), uint32(len(t.registrations.records))
-	larger, more := descriptors, registrations
-	if t.state.Descriptors > descriptors {
-		larger = t.state.Descriptors
-	} else if more *= 2; more < registrations {
-		return errors.New("more registrations than a BPF array can hold")
+// makeRoom makes sure, while the program does not run, that it finds room when
+// it goes on: for a descriptor, unless the last one is not done with yet, and
+// for the registrations of a run.
+func (t *taskfile) makeRoom() error {
+	if err := t.look(); err != nil {
+		return err
 	}
-	t.unload()
-	err := t.load(larger, more)
-	if err == nil {
-		return nil
+	s := &t.spools
+	if t.state.Epoll == 0 {
+		if err := s.descriptors.makeRoom(1); err != nil {
+			return err
+		}
 	}
-	err = fmt.Errorf("making room for %d descriptors and %d registrations: %w", larger, more, err)
-	// So that t still is of use for smaller processes.
-	return errors.Join(err, t.load(descriptors, registrations))
+	if err := s.registrations.makeRoom(t.run); err != nil {
+		return err
+	}
+	t.state.Descriptors = uint32(s.descriptors.used)
+	t.state.Registrations = uint32(s.registrations.used)
+	return t.objects.State.Set(&t.state)
 }
 
 // joined appends the registrations of the last pass to dst.
-func (t *taskfile) joined(pids []int, dst []epbench.Registration) []epbench.Registration {
-	t.join.reset(int(t.state.Descriptors))
-	records := t.registrations.records[:t.state.Registrations]
-	from := uint32(0)
-	for i, pid := range pids {
-		records = t.join.add(pid, t.descriptors.records[from:t.ends[i]], records)
-		from = t.ends[i]
+func (t *taskfile) joined(dst []epbench.Registration) ([]epbench.Registration, error) {
+	descriptors, err := t.spools.descriptors.all()
+	if err != nil {
+		return dst, err
 	}
-	return t.join.appendTo(dst)
+	registrations, err := t.spools.registrations.all()
+	if err != nil {
+		return dst, err
+	}
+	t.join.reset(len(descriptors))
+	from := 0
+	for _, p := range t.processes {
+		registrations = t.join.add(p.pid, descriptors[from:p.end], registrations)
+		from = p.end
+	}
+	return t.join.appendTo(dst), nil
 }

@@ -14,6 +14,16 @@ import (
 	"github.com/cilium/ebpf"
 )
 
+type taskfileConfirmation struct {
+	_       structs.HostLayout
+	Task    uint64
+	Table   uint64
+	Size    uint32
+	From    uint32
+	Count   uint32
+	Changed uint32
+}
+
 type taskfileDescriptor struct {
 	_             structs.HostLayout
 	File          uint64
@@ -25,12 +35,16 @@ type taskfilePass struct {
 	_             structs.HostLayout
 	Number        uint64
 	Task          uint64
-	Processes     uint32
+	Epoll         uint64
+	Fd            int32
+	Read          uint32
 	Descriptors   uint32
 	Registrations uint32
-	Head          uint32
+	Runs          uint32
+	Torn          uint32
+	Most          uint32
 	Stop          uint32
-	_             [4]byte
+	Longest       uint64
 }
 
 type taskfileRegistration struct {
@@ -47,8 +61,11 @@ type taskfileRegistration struct {
 const (
 	taskfileMapDescriptors   = "descriptors"
 	taskfileMapRegistrations = "registrations"
+	taskfileProgConfirm      = "confirm"
 	taskfileProgTaskfile     = "taskfile"
+	taskfileVarAsked         = "asked"
 	taskfileVarEventpollFops = "eventpoll_fops"
+	taskfileVarMaxHeight     = "max_height"
 	taskfileVarState         = "state"
 )
 
@@ -94,6 +111,7 @@ type taskfileSpecs struct {
 //
 // It can be passed ebpf.CollectionSpec.Assign.
 type taskfileProgramSpecs struct {
+	Confirm  *ebpf.ProgramSpec `ebpf:"confirm"`
 	Taskfile *ebpf.ProgramSpec `ebpf:"taskfile"`
 }
 
@@ -109,7 +127,9 @@ type taskfileMapSpecs struct {
 //
 // It can be passed ebpf.CollectionSpec.Assign.
 type taskfileVariableSpecs struct {
+	Asked         *ebpf.VariableSpec `ebpf:"asked"`
 	EventpollFops *ebpf.VariableSpec `ebpf:"eventpoll_fops"`
+	MaxHeight     *ebpf.VariableSpec `ebpf:"max_height"`
 	State         *ebpf.VariableSpec `ebpf:"state"`
 }
 
@@ -148,7 +168,9 @@ func (m *taskfileMaps) Close() error {
 //
 // It can be passed to loadTaskfileObjects or ebpf.CollectionSpec.LoadAndAssign.
 type taskfileVariables struct {
+	Asked         *ebpf.Variable `ebpf:"asked"`
 	EventpollFops *ebpf.Variable `ebpf:"eventpoll_fops"`
+	MaxHeight     *ebpf.Variable `ebpf:"max_height"`
 	State         *ebpf.Variable `ebpf:"state"`
 }
 
@@ -156,11 +178,13 @@ type taskfileVariables struct {
 //
 // It can be passed to loadTaskfileObjects or ebpf.CollectionSpec.LoadAndAssign.
 type taskfilePrograms struct {
+	Confirm  *ebpf.Program `ebpf:"confirm"`
 	Taskfile *ebpf.Program `ebpf:"taskfile"`
 }
 
 func (p *taskfilePrograms) Close() error {
 	return _TaskfileClose(
+		p.Confirm,
 		p.Taskfile,
 	)
 }

@@ -14,7 +14,7 @@ type tfdSorter struct {
 // sort returns the indexes of records in ascending order of tfd, and whether
 // any tfd comes twice. Where tfds are too far apart for the counters to be
 // worth their memory, it does nothing and says so.
-func (s *tfdSorter) sort(records []taskfileRegistration) (order []int32, repeated, ok bool) {
+func (s *tfdSorter) sort(records []registration) (order []int32, repeated, ok bool) {
 	lowest, highest := records[0].Tfd, records[0].Tfd
 	for i := range records {
 		lowest = min(lowest, records[i].Tfd)
@@ -35,7 +35,7 @@ func (s *tfdSorter) sort(records []taskfileRegistration) (order []int32, repeate
 }
 
 // count fills next, and reports whether any tfd comes twice.
-func (s *tfdSorter) count(records []taskfileRegistration, lowest int32, span int) (repeated bool) {
+func (s *tfdSorter) count(records []registration, lowest int32, span int) (repeated bool) {
 	s.next = slices.Grow(s.next[:0], span)[:span]
 	clear(s.next)
 	for i := range records {
