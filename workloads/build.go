@@ -108,23 +108,32 @@ func (b *builder) makeShape(plan sharing) error {
 // makeEpolls makes the epoll instances, every second with two descriptors.
 func (b *builder) makeEpolls() error {
 	for i := range b.spec.Epolls {
-		fd, err := unix.EpollCreate1(unix.EPOLL_CLOEXEC)
+		epoll, err := b.makeEpoll()
 		if err != nil {
-			return failed("epoll_create1", err)
+			return err
 		}
-		file := b.newFile()
-		b.epolls = append(b.epolls, instance{fd, int32(len(b.epollFiles))})
-		b.epollFiles = append(b.epollFiles, file)
-		b.hold(fd, file)
 		if i%2 == 1 {
-			second, err := duplicate(fd, 0)
+			second, err := duplicate(epoll.fd, 0)
 			if err != nil {
 				return err
 			}
-			b.hold(second, file)
+			b.hold(second, epoll.file)
 		}
 	}
 	return nil
+}
+
+// makeEpoll makes one that registrations are to be made with.
+func (b *builder) makeEpoll() (target, error) {
+	fd, err := unix.EpollCreate1(unix.EPOLL_CLOEXEC)
+	if err != nil {
+		return target{}, failed("epoll_create1", err)
+	}
+	t := target{fd: fd, file: b.newFile(), nested: true}
+	b.epolls = append(b.epolls, instance{fd, int32(len(b.epollFiles))})
+	b.epollFiles = append(b.epollFiles, t.file)
+	b.hold(fd, t.file)
+	return t, nil
 }
 
 // nextTarget returns target i of count, after the idle descriptors that come
@@ -163,13 +172,18 @@ func (b *builder) hold(fd int, file fileID) {
 }
 
 // register adds t to an epoll instance under the number tfd, which must refer
-// to it now.
+// to it now, with the events whose turn it is.
 func (b *builder) register(epoll int, t target, tfd int) error {
+	return b.add(epoll, t, tfd, requested(b.first+len(b.registrations), t.nested))
+}
+
+// add adds t to an epoll instance under the number tfd, which must refer to it
+// now.
+func (b *builder) add(epoll int, t target, tfd int, events uint32) error {
 	index := b.first + len(b.registrations)
 	if err := cancelled(index); err != nil {
 		return err
 	}
-	events := requested(index, t.nested)
 	event := epollEvent(events, data(index))
 	if err := unix.EpollCtl(b.epolls[epoll].fd, unix.EPOLL_CTL_ADD, tfd, &event); err != nil {
 		return failed("epoll_ctl", err)

@@ -58,6 +58,9 @@ var forms = []form{
 
 // form returns the form of a spec that has its defaults and is valid.
 func (s Spec) form() form {
+	if p, ok := s.profile(); ok {
+		return p.form
+	}
 	for _, f := range forms {
 		if f.name == s.Tree {
 			return f

@@ -33,6 +33,8 @@ func descriptorLimit() (int, error) {
 // fits returns an error when a process with limit descriptors cannot hold s.
 func (s Spec) fits(limit int) error {
 	switch free := s.free(limit); {
+	case s.Profile != "":
+		return s.fitsProfile(limit)
 	case s.Shape == shapeShared:
 		if _, ok := s.planShared(limit); !ok {
 			return fmt.Errorf("descriptor limit %d is too low for %s; use fewer n, more epolls or less idle, or raise the hard limit of open files", limit, s.counts())

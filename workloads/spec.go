@@ -33,6 +33,10 @@ type Spec struct {
 	// is dumped the root makes, registers, duplicates and closes them as fast
 	// as it can, beside the n registrations that stay. See Transient.
 	Churn int
+	// Profile is the name of a server program. The workload has what that
+	// program has at N connections: all other fields but Procs are left zero,
+	// and Procs, too, unless the program has workers.
+	Profile string
 }
 
 // The shapes: what became of a target's descriptor after EPOLL_CTL_ADD.
@@ -101,7 +105,7 @@ func Parse(text string) (Spec, error) {
 		}
 	}
 	s = s.withDefaults()
-	if err := s.checkProcs(); err != nil {
+	if err := s.checkTogether(); err != nil {
 		return Spec{}, fmt.Errorf("workload %q: %w", text, err)
 	}
 	return s, nil
@@ -119,6 +123,9 @@ func (s *Spec) set(key, value string) error {
 	case "tree":
 		s.Tree = value
 		return checkName("tree", value, Trees())
+	case "profile":
+		s.Profile = value
+		return checkName("profile", value, Profiles())
 	}
 	for _, a := range axes {
 		if a.name != key {
@@ -136,28 +143,42 @@ func (s *Spec) set(key, value string) error {
 
 // check validates a spec that has its defaults.
 func (s Spec) check() error {
-	if err := checkName("shape", s.Shape, Shapes()); err != nil {
+	if err := s.checkEach(); err != nil {
 		return fmt.Errorf("workload: %w", err)
 	}
-	if err := checkName("kind", s.Kind, Kinds()); err != nil {
-		return fmt.Errorf("workload: %w", err)
-	}
-	for _, a := range axes {
-		if v := *a.of(&s); v < a.min || v > a.max {
-			return fmt.Errorf("workload: %w", a.error(strconv.Itoa(v)))
-		}
-	}
-	if err := checkName("tree", s.Tree, Trees()); err != nil {
-		return fmt.Errorf("workload: %w", err)
-	}
-	if err := s.checkProcs(); err != nil {
+	if err := s.checkTogether(); err != nil {
 		return fmt.Errorf("workload: %w", err)
 	}
 	return nil
 }
 
-// checkProcs says that one process is no tree.
-func (s Spec) checkProcs() error {
+// checkEach checks the fields that are given.
+func (s Spec) checkEach() error {
+	for _, a := range axes {
+		if v := *a.of(&s); v < a.min || v > a.max {
+			if v == 0 && s.Profile != "" {
+				continue
+			}
+			return a.error(strconv.Itoa(v))
+		}
+	}
+	if s.Profile != "" {
+		return nil
+	}
+	if err := checkName("shape", s.Shape, Shapes()); err != nil {
+		return err
+	}
+	if err := checkName("kind", s.Kind, Kinds()); err != nil {
+		return err
+	}
+	return checkName("tree", s.Tree, Trees())
+}
+
+// checkTogether checks what fields say of each other.
+func (s Spec) checkTogether() error {
+	if s.Profile != "" {
+		return s.checkProfile()
+	}
 	if s.Procs == 1 && s.Tree != treeMixed {
 		return fmt.Errorf("tree=%s needs procs=2 or more", s.Tree)
 	}
@@ -176,7 +197,7 @@ func checkName(key, value string, allowed []string) error {
 }
 
 func keys() string {
-	names := []string{"shape", "kind", "tree"}
+	names := []string{"profile", "shape", "kind", "tree"}
 	for _, a := range axes {
 		names = append(names, a.name)
 	}
@@ -184,6 +205,9 @@ func keys() string {
 }
 
 func (s Spec) withDefaults() Spec {
+	if s.Profile != "" {
+		return s.withProfileDefaults()
+	}
 	if s.Shape == "" {
 		s.Shape = shapeInplace
 	}
@@ -204,9 +228,13 @@ func (s Spec) withDefaults() Spec {
 	return s
 }
 
-// String formats s with every key, in the form that Parse reads.
+// String formats s with every key that it may have, in the form that Parse
+// reads.
 func (s Spec) String() string {
 	s = s.withDefaults()
+	if s.Profile != "" {
+		return fmt.Sprintf("profile=%s,n=%d,procs=%d", s.Profile, s.N, s.Procs)
+	}
 	var b strings.Builder
 	fmt.Fprintf(&b, "shape=%s,kind=%s", s.Shape, s.Kind)
 	for _, a := range axes {

@@ -11,13 +11,13 @@ import (
 
 func TestParse(t *testing.T) {
 	for text, want := range map[string]Spec{
-		"":             {"inplace", "eventfd", 1000, 1, 0, 1, "mixed", 0},
-		"n=7":          {"inplace", "eventfd", 7, 1, 0, 1, "mixed", 0},
-		"shape=closed": {"closed", "eventfd", 1000, 1, 0, 1, "mixed", 0},
-		"shape=moved,kind=eventfd,n=10000,epolls=4,idle=1000,procs=2": {"moved", "eventfd", 10000, 4, 1000, 2, "mixed", 0},
-		"tree=forked":               {"inplace", "eventfd", 1000, 1, 0, 3, "forked", 0},
-		"tree=threads,procs=2":      {"inplace", "eventfd", 1000, 1, 0, 2, "threads", 0},
-		"procs=2,idle=0,kind=mixed": {"inplace", "mixed", 1000, 1, 0, 2, "mixed", 0},
+		"":             {"inplace", "eventfd", 1000, 1, 0, 1, "mixed", 0, ""},
+		"n=7":          {"inplace", "eventfd", 7, 1, 0, 1, "mixed", 0, ""},
+		"shape=closed": {"closed", "eventfd", 1000, 1, 0, 1, "mixed", 0, ""},
+		"shape=moved,kind=eventfd,n=10000,epolls=4,idle=1000,procs=2": {"moved", "eventfd", 10000, 4, 1000, 2, "mixed", 0, ""},
+		"tree=forked":               {"inplace", "eventfd", 1000, 1, 0, 3, "forked", 0, ""},
+		"tree=threads,procs=2":      {"inplace", "eventfd", 1000, 1, 0, 2, "threads", 0, ""},
+		"procs=2,idle=0,kind=mixed": {"inplace", "mixed", 1000, 1, 0, 2, "mixed", 0, ""},
 	} {
 		got, err := Parse(text)
 		if err != nil || got != want {
@@ -31,8 +31,8 @@ func TestParseErrorsNameWhatIsAllowed(t *testing.T) {
 		"shape=round":         `unknown shape "round" (shapes: inplace, moved, reused, shared, closed)`,
 		"kind=file":           `unknown kind "file" (kinds: eventfd, pipe, unix, tcp, udp, timerfd, signalfd, inotify, epoll, mixed)`,
 		"shape=":              `unknown shape ""`,
-		"size=3":              `unknown key "size" (keys: shape, kind, tree, n, epolls, idle, procs, churn)`,
-		"n":                   `"n" is not key=value (keys: shape, kind, tree, n, epolls, idle, procs, churn)`,
+		"size=3":              `unknown key "size" (keys: profile, shape, kind, tree, n, epolls, idle, procs, churn)`,
+		"n":                   `"n" is not key=value (keys: profile, shape, kind, tree, n, epolls, idle, procs, churn)`,
 		"n=1,":                `"" is not key=value`,
 		"n=1,n=2":             `key "n" is given twice`,
 		"shape=moved,shape=x": `key "shape" is given twice`,
