@@ -4,7 +4,8 @@
 // question, and holds the tests that all methods tell the same truth.
 //
 //	BenchmarkDump    what does a method cost, by shape, kind and number of registrations?
-//	BenchmarkReal    what does it cost on nginx, redis and haproxy with connections open?
+//	BenchmarkProfile what does it cost on what server programs have open?
+//	BenchmarkReal    what does it cost on the programs themselves, started with connections open?
 //	BenchmarkFloor   what is the least that any iterator could cost here?
 //	BenchmarkSetup   what does it cost to make a method ready (load, verify, attach)?
 //	BenchmarkFdinfo  what does one reading of an epoll's fdinfo cost?

@@ -33,15 +33,7 @@ func BenchmarkProfile(b *testing.B) {
 						b.Fatal(err)
 					}
 					get := sharedWorkload(b, spec)
-					for _, m := range methods() {
-						b.Run("method="+m.Name, func(b *testing.B) {
-							d := dumpers.get(b, m)
-							skipOverBudget(b, subjectOf(spec), m, d)
-							t := treeOf(get(b))
-							checkMethod(b, t, m, d)
-							benchmarkDump(b, t, d)
-						})
-					}
+					compareMethods(b, dumpers, subjectOf(spec), func(b *testing.B) tree { return treeOf(get(b)) })
 				})
 			}
 		})

@@ -62,20 +62,11 @@ func BenchmarkReal(b *testing.B) {
 	dumpers := newDumpers(b)
 	for _, program := range servers.Programs() {
 		b.Run("program="+program, func(b *testing.B) {
-			trees := sharedServers(b, program)
+			s := sharedServers(b, program)
 			for _, n := range realSizes.values {
+				s.n = n
 				b.Run(fmt.Sprintf("n=%d", n), func(b *testing.B) {
-					s := trees
-					s.n = n
-					for _, m := range methods() {
-						b.Run("method="+m.Name, func(b *testing.B) {
-							d := dumpers.get(b, m)
-							skipOverBudget(b, s, m, d)
-							t := s.start(b, b, n)
-							checkMethod(b, t, m, d)
-							benchmarkDump(b, t, d)
-						})
-					}
+					compareMethods(b, dumpers, s, func(b *testing.B) tree { return s.start(b, b, n) })
 				})
 			}
 		})
