@@ -24,8 +24,9 @@ var soak = flag.Duration("soak", 2*time.Second, "race the methods with processes
 
 // TestMethodsSurviveAProcessThatChanges dumps processes that add, delete,
 // duplicate and close as fast as they can. A dump may fail, and say so; it may
-// say that what it tells is uncertain. What it tells must have existed, and
-// what stays must be in it once.
+// be marked, by a warning, and then name targets that it should not. What it
+// tells must have existed, and what stays must be in it once. Only taskfile,
+// which takes no lock, may then also lack some.
 func TestMethodsSurviveAProcessThatChanges(t *testing.T) {
 	dumpers := newDumpers(t)
 	specs := []string{
@@ -34,6 +35,9 @@ func TestMethodsSurviveAProcessThatChanges(t *testing.T) {
 		"shape=moved,n=100,epolls=2,churn=100",
 		"shape=reused,n=100,churn=5",
 		"tree=forked,shape=moved,n=100,procs=3,churn=50",
+	}
+	if testing.Short() { // as in guests, where each instruction is emulated
+		specs = specs[1:3]
 	}
 	each := *soak / time.Duration(len(specs)*len(methods()))
 	for _, spec := range specs {
@@ -156,8 +160,8 @@ func (r *race) dump(t *testing.T) {
 	}
 }
 
-// check returns an error if regs has something that never was or, unless the
-// result is marked, not everything that stays exactly once, with its target.
+// check returns an error if regs has something that never was, or not
+// everything that stays exactly once, with its target unless it is marked.
 func (r *race) check(regs []epbench.Registration, marked bool) error {
 	var stay []epbench.Registration
 	truth := map[uint64]epbench.Registration{}
@@ -180,7 +184,7 @@ func (r *race) check(regs []epbench.Registration, marked bool) error {
 		}
 		stay = append(stay, reg)
 	}
-	if marked {
+	if marked && r.method.Name == "taskfile" {
 		return nil
 	}
 	if diff := epbench.Diff(r.w.Truth, stay); diff != "" {
