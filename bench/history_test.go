@@ -3,11 +3,11 @@
 package bench
 
 import (
+	"context"
 	"embed"
 	"errors"
 	"flag"
 	"fmt"
-	"io/fs"
 	"os"
 	"path"
 	"strconv"
@@ -28,41 +28,30 @@ var (
 //go:embed testdata/history/*.txt
 var remarkable embed.FS
 
-// TestEveryMethodTellsTheTruthOfAHistory replays histories that each method
-// once had to get right, or the one that -history names.
+// TestEveryMethodTellsTheTruthOfAHistory replays histories that are worth
+// keeping, or the one that -history names.
 func TestEveryMethodTellsTheTruthOfAHistory(t *testing.T) {
-	dumpers := newDumpers(t)
+	c := newComparison(t)
 	if *historyFile != "" {
-		replay(t, dumpers, os.ReadFile, *historyFile)
+		text, err := os.ReadFile(*historyFile)
+		if err != nil {
+			t.Fatal(err)
+		}
+		c.replay(t, string(text))
 		return
 	}
-	files, err := fs.Glob(remarkable, "testdata/history/*")
+	const directory = "testdata/history"
+	entries, err := remarkable.ReadDir(directory)
 	if err != nil {
 		t.Fatal(err)
 	}
-	for _, file := range files {
-		t.Run(strings.TrimSuffix(path.Base(file), ".txt"), func(t *testing.T) {
-			replay(t, dumpers, remarkable.ReadFile, file)
-		})
-	}
-}
-
-// replay runs one subtest a method.
-func replay(t *testing.T, dumpers *dumpers, readFile func(string) ([]byte, error), file string) {
-	text, err := readFile(file)
-	if err != nil {
-		t.Fatal(err)
-	}
-	h, err := history.Parse(string(text))
-	if err != nil {
-		t.Fatalf("%s: %v", file, err)
-	}
-	for _, m := range methods() {
-		t.Run(m.Name, func(t *testing.T) {
-			c := comparison{t: t, dumpers: []named{{m.Name, dumpers.get(t, m)}}}
-			if err := c.run(h); err != nil {
-				t.Error(err)
+	for _, entry := range entries {
+		t.Run(strings.TrimSuffix(entry.Name(), ".txt"), func(t *testing.T) {
+			text, err := remarkable.ReadFile(path.Join(directory, entry.Name()))
+			if err != nil {
+				t.Fatal(err)
 			}
+			c.replay(t, string(text))
 		})
 	}
 }
@@ -74,12 +63,12 @@ func TestEveryMethodTellsTheTruthOfAnyHistory(t *testing.T) {
 		t.Skip("-history names another")
 	}
 	configureRapid(t)
-	c := comparison{t: t, dumpers: available(t)}
+	c := newComparison(t)
 	var failing history.History
 	defer func() {
 		t.Logf("%d dumps of each of %d methods, of %d registrations", c.dumps, len(c.dumpers), c.registrations)
 		if failing != nil {
-			c.report(failing)
+			c.report(t, failing)
 		}
 	}()
 	rapid.Check(t, func(t *rapid.T) {
@@ -128,14 +117,23 @@ func anyHistory(t *rapid.T) (d drawn) {
 	return d
 }
 
-// named is a dumper and the name of its method.
-type named struct {
+// comparison compares methods with the model.
+type comparison struct {
+	ctx           context.Context
+	dumpers       []namedDumper
+	dumps         int
+	registrations int
+	failure       error // the last
+}
+
+type namedDumper struct {
 	name string
 	epbench.Dumper
 }
 
-// available opens every method that works here.
-func available(t *testing.T) (opened []named) {
+// newComparison is of every method that works here.
+func newComparison(t *testing.T) *comparison {
+	c := &comparison{ctx: t.Context()}
 	for _, m := range methods() {
 		d, err := m.Open()
 		var u *epbench.UnavailableError
@@ -147,21 +145,37 @@ func available(t *testing.T) (opened []named) {
 			t.Fatalf("opening %s: %v", m.Name, err)
 		}
 		t.Cleanup(func() { d.Close() })
-		opened = append(opened, named{m.Name, d})
+		c.dumpers = append(c.dumpers, namedDumper{m.Name, d})
 	}
-	return opened
+	return c
 }
 
-// comparison compares methods with the model.
-type comparison struct {
-	t             *testing.T
-	dumpers       []named
-	dumps         int
-	registrations int
-	failure       error // the last
+func (c *comparison) replay(t *testing.T, text string) {
+	h, err := history.Parse(text)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := history.Run(h, c.check); err != nil {
+		t.Error(err)
+	}
 }
 
-func (c *comparison) run(h history.History) error { return history.Run(h, c.check) }
+// check compares one dump of each method with what it must find.
+func (c *comparison) check(pids []int, truth []epbench.Registration) error {
+	c.dumps++
+	c.registrations += len(truth)
+	var wrong []error
+	for _, d := range c.dumpers {
+		got, _, err := d.Dump(c.ctx, pids, nil)
+		// A refusal is what CRIU would do; the result comes with it.
+		if err != nil && !errors.Is(err, epbench.ErrRefused) {
+			wrong = append(wrong, fmt.Errorf("%s: %w", d.name, err))
+		} else if diff := epbench.Diff(truth, got); diff != "" {
+			wrong = append(wrong, fmt.Errorf("%s, PIDs %v: %s", d.name, pids, diff))
+		}
+	}
+	return errors.Join(wrong...)
+}
 
 // fails says whether h fails. What depends on the order of addresses fails now
 // and then only, so once there is a failure, its like is looked for longer.
@@ -171,7 +185,7 @@ func (c *comparison) fails(h history.History) bool {
 		attempts = 8
 	}
 	for range attempts {
-		if err := c.run(h); err != nil {
+		if err := history.Run(h, c.check); err != nil {
 			c.failure = err
 			return true
 		}
@@ -179,28 +193,11 @@ func (c *comparison) fails(h history.History) bool {
 	return false
 }
 
-// check compares one dump of each method with what it must find.
-func (c *comparison) check(pids []int, truth []epbench.Registration) error {
-	c.dumps++
-	c.registrations += len(truth)
-	for _, d := range c.dumpers {
-		got, _, err := d.Dump(c.t.Context(), pids, nil)
-		// A refusal is what CRIU would do; the result comes with it.
-		if err != nil && !errors.Is(err, epbench.ErrRefused) {
-			return fmt.Errorf("%s: %w", d.name, err)
-		}
-		if diff := epbench.Diff(truth, got); diff != "" {
-			return fmt.Errorf("%s, PIDs %v: %s", d.name, pids, diff)
-		}
-	}
-	return nil
-}
-
 // report prints the shortest history that fails as h does.
-func (c *comparison) report(h history.History) {
-	c.t.Helper()
+func (c *comparison) report(t *testing.T, h history.History) {
+	t.Helper()
 	h = history.Reduce(h, c.fails)
-	c.t.Errorf(`a history of %d operations that fails:
+	t.Errorf(`a history of %d operations that fails:
 
 %v
 %v
