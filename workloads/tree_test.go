@@ -9,6 +9,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"epbench"
 
@@ -119,16 +120,13 @@ func TestTreesKeepTheirPromise(t *testing.T) {
 			return nil
 		},
 		treeThreads: func(w *Workload, _ func(epbench.Ref) []epbench.Ref) error {
-			tasks, err := filepath.Glob(fmt.Sprintf("/proc/%d/task/*/syscall", w.PIDs[0]))
-			sitting := 0
-			for _, task := range tasks {
-				text, _ := os.ReadFile(task)
-				if strings.HasPrefix(string(text), fmt.Sprintf("%d 0x%x ", unix.SYS_READ, controlFD)) {
-					sitting++
+			for deadline := time.Now().Add(5 * time.Second); sittingThreads(w.PIDs[0]) < 3; time.Sleep(time.Millisecond) {
+				if time.Now().After(deadline) {
+					return fmt.Errorf("%d threads sit still", sittingThreads(w.PIDs[0]))
 				}
 			}
-			if len(w.PIDs) != 1 || sitting != 3 {
-				return fmt.Errorf("processes %v, of which %d threads sit still (%v)", w.PIDs, sitting, err)
+			if len(w.PIDs) != 1 {
+				return fmt.Errorf("processes %v", w.PIDs)
 			}
 			return nil
 		},
@@ -147,6 +145,18 @@ func TestTreesKeepTheirPromise(t *testing.T) {
 			t.Errorf("tree %s: %v", tree, err)
 		}
 	}
+}
+
+// sittingThreads counts the threads of pid that wait for the end.
+func sittingThreads(pid int) (count int) {
+	tasks, _ := filepath.Glob(fmt.Sprintf("/proc/%d/task/*/syscall", pid))
+	for _, task := range tasks {
+		text, _ := os.ReadFile(task)
+		if strings.HasPrefix(string(text), fmt.Sprintf("%d 0x%x ", unix.SYS_READ, controlFD)) {
+			count++
+		}
+	}
+	return count
 }
 
 // TestFilesAreInFlightBetweenProcesses: sent by the root, and queued at a
