@@ -50,9 +50,9 @@ var moves = []struct {
 	{4, (*chooser).mod},
 	{3, func(c *chooser) Op { return c.op(Del, c.registered()...) }},
 	{3, func(c *chooser) Op { return c.op(Wait, c.of(Epoll)) }},
-	{6, (*chooser).send},
+	{8, (*chooser).send},
 	{4, (*chooser).recv},
-	{3, func(c *chooser) Op { return c.op(Fork, c.choose(MaxProcesses)) }},
+	{3, func(c *chooser) Op { return c.op(Fork, 1+c.choose(MaxProcesses-1)) }},
 	{1, func(c *chooser) Op { return c.op(Exit) }},
 	{2, (*chooser).dump},
 }
@@ -75,8 +75,9 @@ func (c *chooser) op(call Call, args ...int) Op {
 
 func (c *chooser) pick(from []int) int { return from[c.choose(len(from))] }
 
-// rarely is true once in n times.
-func (c *chooser) rarely(n int) bool { return c.choose(n) == n-1 }
+// rarely is true about once in n times. It is not for the first nor the last
+// choice, either of which may be preferred.
+func (c *chooser) rarely(n int) bool { return c.choose(n) == n/2 }
 
 // impossible is no descriptor: what is done with it is undefined, and another
 // move is chosen.
@@ -152,7 +153,7 @@ func (c *chooser) add() Op {
 		return c.withEvent(c.op(Add, epoll, c.open()))
 	}
 	fresh := c.where(func(fd int, f *file) bool {
-		return f != e && f.kind != Directory && e.item(f, fd) == nil
+		return f.kind != Directory && !f.reaches(e) && e.item(f, fd) == nil
 	})
 	reused := c.where(func(fd int, f *file) bool {
 		return slices.Contains(fresh, fd) &&
@@ -177,10 +178,10 @@ var masks = []uint32{
 	unix.EPOLLIN | unix.EPOLLOUT | unix.EPOLLET | unix.EPOLLONESHOT,
 	unix.EPOLLIN | unix.EPOLLPRI | unix.EPOLLRDHUP,
 	unix.EPOLLIN | unix.EPOLLEXCLUSIVE,
+	unix.EPOLLRDHUP | unix.EPOLLEXCLUSIVE, // not allowed
 	unix.EPOLLOUT | unix.EPOLLET,
 	unix.EPOLLIN | unix.EPOLLONESHOT,
 	unix.EPOLLOUT | unix.EPOLLRDHUP,
-	unix.EPOLLRDHUP | unix.EPOLLEXCLUSIVE, // not allowed
 }
 
 func (c *chooser) withEvent(op Op) Op {
