@@ -22,7 +22,8 @@ func loadCommand() *cli.Command {
 		Name:      "load",
 		Usage:     "start a workload and hold it, so that other tools can be pointed at it",
 		ArgsUsage: "SPEC",
-		Description: "SPEC is key=value pairs, such as shape=moved,kind=eventfd,n=10000,epolls=4,idle=1000.\n" +
+		Description: "SPEC is key=value pairs, such as shape=moved,kind=eventfd,n=10000,epolls=4,idle=1000, or\n" +
+			"profile=nginx,n=1000 for what a server program has with so many connections.\n" +
 			"When the workload is ready, one line of JSON tells its PIDs and epoll instances. It is held\n" +
 			"until standard input closes or an interrupt arrives.",
 		Flags: []cli.Flag{
