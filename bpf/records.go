@@ -54,13 +54,6 @@ func (s *spools) bytes() uint64 {
 		uint64(s.registrations.len())*uint64(unsafe.Sizeof(registration{}))
 }
 
-// memory is what the records take up, here and in the kernel, which is the
-// same memory.
-func (s *spools) memory() uint64 {
-	return uint64(len(s.descriptors.array.memory)) + uint64(len(s.registrations.array.memory)) +
-		uint64(len(s.descriptors.moved.memory)) + uint64(len(s.registrations.moved.memory))
-}
-
 func (s *spools) close() {
 	s.descriptors.close()
 	s.registrations.close()
