@@ -16,7 +16,8 @@ type Spec struct {
 	Shape string
 	// Kind is what the targets are; default eventfd.
 	Kind string
-	// N is the number of registrations; default 1000.
+	// N is the number of registrations, or with a Profile that of connections;
+	// default 1000.
 	N int
 	// Epolls is the number of epoll instances that they are spread over;
 	// default 1. Every second one has two descriptors.
