@@ -65,7 +65,7 @@ func (e *environments) of(res *benchfmt.Result) (Environment, error) {
 		CPU: values["cpu"], GOOS: values["goos"], GOARCH: values["goarch"],
 		GOMAXPROCS: cmp.Or(fieldValues(e.gomaxprocs.Project(res))["/gomaxprocs"], "1"),
 	}
-	if string(res.Name.Base()) == noteName {
+	if isNote(res) {
 		env.GOMAXPROCS = "" // it is in results' names only
 	}
 	for key, value := range fieldValues(e.other.Project(res)) {
@@ -90,6 +90,18 @@ func (e Environment) validate() error {
 		}
 	}
 	return nil
+}
+
+// complete takes from other what is not known of e, of a note: GOMAXPROCS is in
+// results' names, and what package testing tells of the machine stands before
+// the first result, which a note may come before.
+func (e *Environment) complete(other Environment) {
+	for _, f := range []struct{ of, from *string }{
+		{&e.CPU, &other.CPU}, {&e.GOOS, &other.GOOS}, {&e.GOARCH, &other.GOARCH},
+		{&e.GOMAXPROCS, &other.GOMAXPROCS},
+	} {
+		*f.of = cmp.Or(*f.of, *f.from)
+	}
 }
 
 // fields lists e as key and value, for comparison and display.

@@ -4,7 +4,6 @@ package results
 
 import (
 	"bytes"
-	"cmp"
 	"errors"
 	"fmt"
 	"math"
@@ -100,7 +99,7 @@ func (r *reader) scan(s *source) (*copies, error) {
 		case *benchfmt.SyntaxError:
 			r.warn("%v: line not used", rec)
 		case *benchfmt.Result:
-			if string(rec.Name.Base()) == noteName {
+			if isNote(rec) {
 				if err := r.addNote(rec, s); err != nil {
 					return nil, err
 				}
@@ -142,8 +141,12 @@ func (r *reader) group(res *benchfmt.Result) (*Group, error) {
 		r.groups[env.groupKey()] = g
 		r.data.Groups = append(r.data.Groups, g)
 	}
-	g.GOMAXPROCS = cmp.Or(g.GOMAXPROCS, env.GOMAXPROCS)
-	env.GOMAXPROCS = cmp.Or(env.GOMAXPROCS, g.GOMAXPROCS)
+	if isNote(res) {
+		env.complete(g.Environment)
+	}
+	if len(g.values) == 0 { // known from notes only
+		g.complete(env)
+	}
 	return g, g.mustMatch(env)
 }
 

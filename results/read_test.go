@@ -99,7 +99,9 @@ func TestWhatCannotBeUsedIsWarnedOf(t *testing.T) {
 		"no end":         {body, `FILE:\d+: no PASS or FAIL follows this result`},
 		"failed":         {body + "--- FAIL: BenchmarkDump/shape=moved\nFAIL\n", `FILE:\d+: the run failed \(--- FAIL: BenchmarkDump/shape=moved\)`},
 		"bad prediction": {body + "# not run: BenchmarkKcmp/n=7 soon\nPASS\n", `want "# not run: NAME predicted=13.2s budget=2s"`},
-		"line endings":   {strings.ReplaceAll(native, "\n", "\r\n"), `^$`},
+		"a note first": {strings.Replace(native, "goos: ", "# not run: BenchmarkKcmp/n=7 predicted=13.2s budget=2s\ngoos: ", 1),
+			`^$`},
+		"line endings": {strings.ReplaceAll(native, "\n", "\r\n"), `^$`},
 	} {
 		t.Run(name, func(t *testing.T) {
 			path := writeFile(t, "file.txt", test.content)

@@ -10,6 +10,8 @@ import (
 	"os"
 	"slices"
 	"strings"
+
+	"golang.org/x/perf/benchfmt"
 )
 
 // A Source is a benchmark file that was read.
@@ -34,6 +36,8 @@ type source struct {
 
 // noteName is the benchmark name that notes are given for the reader.
 const noteName = "Note"
+
+func isNote(res *benchfmt.Result) bool { return string(res.Name.Base()) == noteName }
 
 // maxSource bounds what is read into memory. The full suite writes about a
 // megabyte.
