@@ -20,6 +20,7 @@ import (
 // does: whatever happens, nothing of it is left.
 type privateTable struct {
 	calls *calls
+	kept  []int // made here, and maybe not closed
 }
 
 // withPrivateTable calls f on a thread of its own that has a private table.
@@ -53,7 +54,18 @@ func runPrivate(c *calls, f func(*privateTable) error) error {
 	if err := unix.Unshare(unix.CLONE_FILES); err != nil {
 		return fmt.Errorf("unsharing the descriptor table: %w", err)
 	}
-	return f(&privateTable{c})
+	p := &privateTable{calls: c}
+	defer p.empty()
+	return f(p)
+}
+
+// empty closes what was made. The thread ends some time after the dump, and its
+// table with it; until then the other processes' files must not live on in it,
+// nor be watched from it.
+func (p *privateTable) empty() {
+	for _, fd := range p.kept {
+		p.close(fd)
+	}
 }
 
 // startNetpoll makes the runtime open its epoll instance, so that it is in
@@ -93,6 +105,7 @@ func (p *privateTable) newEpoll() (int, error) {
 	if err != nil {
 		return -1, fmt.Errorf("epoll_create1: %w", err)
 	}
+	p.kept = append(p.kept, fd)
 	return fd, nil
 }
 
@@ -134,6 +147,7 @@ func (p *privateTable) moveUp(fd int) (int, error) {
 	if err != nil {
 		return -1, fmt.Errorf("duplicating a descriptor: %w", err)
 	}
+	p.kept = append(p.kept, up)
 	return up, nil
 }
 
