@@ -59,7 +59,7 @@ var moves = []struct {
 
 // move is the move that has the share at of all weights.
 func (c *chooser) move(at int) Op {
-	c.proc = c.pick(c.Alive())
+	c.proc = c.pick(c.living())
 	c.table = c.processes[c.proc]
 	for _, move := range moves {
 		if at -= move.weight; at < 0 {
@@ -211,10 +211,9 @@ func isSocket(_ int, f *file) bool { return f.kind == Socketpair }
 
 // dump is of one process, or of some.
 func (c *chooser) dump() Op {
-	alive := c.Alive()
 	var procs []int
 	for len(procs) == 0 {
-		procs = slices.DeleteFunc(slices.Clone(alive), func(int) bool { return c.choose(2) == 1 })
+		procs = slices.DeleteFunc(c.living(), func(int) bool { return c.choose(2) == 1 })
 	}
 	return Op{Call: Dump, Args: procs}
 }

@@ -4,6 +4,7 @@ package history
 
 import (
 	"errors"
+	"flag"
 	"os"
 	"os/exec"
 	"slices"
@@ -17,17 +18,20 @@ import (
 	"pgregory.net/rapid"
 )
 
-// anyHistory draws a history of n operations.
-func anyHistory(t *rapid.T, n int) (h History) {
-	m := NewModel()
-	for range n {
-		op := Next(m, func(n int) int { return rapid.IntRange(0, n-1).Draw(t, "choice") })
-		if _, err := m.Do(op); err != nil {
-			t.Fatal(err)
+// anyHistory draws a history of 60 operations, which rapid is not to print
+// choice by choice.
+func anyHistory(t *rapid.T) History {
+	return rapid.Custom(func(t *rapid.T) (h History) {
+		m := NewModel()
+		for range 60 {
+			op := Next(m, func(n int) int { return rapid.IntRange(0, n-1).Draw(t, "choice") })
+			if _, err := m.Do(op); err != nil {
+				t.Fatal(err)
+			}
+			h = append(h, op)
 		}
-		h = append(h, op)
-	}
-	return h
+		return h
+	}).Draw(t, "history")
 }
 
 func nothing([]int, []epbench.Registration) error { return nil }
@@ -43,17 +47,25 @@ func parse(t *testing.T, text string) History {
 
 // What the model predicts of each call is compared in Run.
 func TestTheKernelDoesWhatTheModelPredicts(t *testing.T) {
+	fails := func(h History) bool { return Run(h, nothing) != nil }
+	var failing History
+	defer func() {
+		if failing != nil {
+			failing = Reduce(failing, fails)
+			t.Errorf("%v, in\n%v", Run(failing, nothing), failing)
+		}
+	}()
 	rapid.Check(t, func(t *rapid.T) {
-		h := anyHistory(t, 60)
-		if err := Run(h, nothing); err != nil {
-			t.Fatalf("%v\n%v", err, h)
+		if h := anyHistory(t); fails(h) {
+			failing = h
+			t.Fatal("it does something else")
 		}
 	})
 }
 
 func TestTextIsReadAsItIsWritten(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
-		h := anyHistory(t, 60)
+		h := anyHistory(t)
 		again, err := Parse(h.String())
 		if err != nil {
 			t.Fatal(err)
@@ -197,7 +209,7 @@ func TestReduceLeavesOnlyWhatFails(t *testing.T) {
 				t.Errorf("an undefined operation: %v", err)
 			}
 		}
-		for _, p := range m.Alive() {
+		for _, p := range m.living() {
 			seen := map[*file]bool{}
 			for _, fd := range m.processes[p].descriptors() {
 				f := m.processes[p].files[fd]
@@ -243,6 +255,7 @@ const helperVariable = "EPBENCH_HISTORY_TEST_HELPER"
 
 func TestMain(m *testing.M) {
 	if os.Getenv(helperVariable) == "" {
+		flag.Set("rapid.nofailfile", "true")
 		os.Exit(m.Run())
 	}
 	h, _ := Parse("p0 fork p1\n p1 fork p2\n p1 exit")

@@ -188,14 +188,14 @@ func (m *Model) drop(f *file) {
 	m.releaseStream(f)
 }
 
-// Alive returns the processes that have not exited, in ascending order.
-func (m *Model) Alive() (alive []int) {
+// living returns the processes that have not exited, in ascending order.
+func (m *Model) living() (living []int) {
 	for p := range m.processes {
 		if m.alive(p) {
-			alive = append(alive, p)
+			living = append(living, p)
 		}
 	}
-	return alive
+	return living
 }
 
 func (m *Model) alive(p int) bool {

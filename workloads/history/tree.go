@@ -35,7 +35,7 @@ func Run(h History, check func(pids []int, truth []epbench.Registration) error) 
 			return fmt.Errorf("operation %d, %v: %w", i+1, op, err)
 		}
 	}
-	if err := t.dump(t.model.Alive(), check); err != nil {
+	if err := t.dump(t.model.living(), check); err != nil {
 		return fmt.Errorf("after the last operation: %w", err)
 	}
 	return nil
@@ -138,19 +138,15 @@ func (t *tree) do(op Op, check func([]int, []epbench.Registration) error) error 
 		return t.reap(op.Proc)
 	}
 	got, err := t.perform(op)
-	if err != nil {
+	switch {
+	case err != nil:
 		return err
-	}
-	if got.Errno == 0 {
-		switch op.Call {
-		case Fork:
-			t.pids[op.Args[0]] = int(got.Values[0])
-			return t.ready(op.Args[0])
-		case Wait:
-			return t.model.observe(op, got.Values)
-		}
-	}
-	if got.Errno != want.Errno || !slices.Equal(got.Values, want.Values) {
+	case got.Errno == 0 && want.Errno == 0 && op.Call == Fork:
+		t.pids[op.Args[0]] = int(got.Values[0])
+		return t.ready(op.Args[0])
+	case got.Errno == 0 && want.Errno == 0 && op.Call == Wait:
+		return t.model.observe(op, got.Values)
+	case got.Errno != want.Errno || !slices.Equal(got.Values, want.Values):
 		return fmt.Errorf("the kernel returns %v, the model %v", got, want)
 	}
 	return nil

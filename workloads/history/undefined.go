@@ -33,7 +33,7 @@ func (m *Model) undefined(op Op) string {
 	t := m.processes[op.Proc]
 	switch op.Call {
 	case Exit:
-		if len(m.Alive()) == 1 {
+		if len(m.living()) == 1 {
 			return "no process is left"
 		}
 	case Add, Mod:
