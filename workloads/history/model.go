@@ -64,7 +64,7 @@ func NewModel() *Model {
 // unchanged.
 func (m *Model) Do(op Op) (Result, error) {
 	if why := m.undefined(op); why != "" {
-		return Result{}, fmt.Errorf("%v: %w: %s", op, ErrUndefined, why)
+		return Result{}, fmt.Errorf("%w: %s", ErrUndefined, why)
 	}
 	m.done++
 	t := m.processes[op.Proc]
