@@ -44,26 +44,6 @@ func (c *collection) collect() error {
 	return nil
 }
 
-// withBorrowed calls visit with the i-th descriptor, borrowed.
-func (c *collection) withBorrowed(i int, visit func(i, fd int) error) error {
-	if err := c.ctx.Err(); err != nil {
-		return err
-	}
-	fd, err := c.borrow(c.all[i])
-	if errors.Is(err, unix.EBADF) {
-		return nil // closed since it was listed
-	}
-	if err != nil {
-		return explainBorrow(c.all[i], err)
-	}
-	err = visit(i, fd)
-	c.table.close(fd)
-	if err != nil {
-		return fmt.Errorf("descriptor %v: %w", c.all[i], err)
-	}
-	return nil
-}
-
 // first looks at the i-th descriptor for the first time.
 func (c *collection) first(i, fd int) error {
 	is, err := c.sieve.registered(fd)

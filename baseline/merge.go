@@ -156,7 +156,7 @@ func (m *merger) merge(hung []*mergeEpoll) error {
 	if len(hung) == 0 {
 		return nil
 	}
-	files, err := m.readScratch()
+	files, err := m.readFiles(m.scratch)
 	if err != nil {
 		return err
 	}
@@ -224,8 +224,30 @@ func (m *merger) borrow(ref epbench.Ref) (int, error) {
 	return m.table.borrow(m.held.Pidfd(i), ref.FD)
 }
 
-func (m *merger) readScratch() ([]orderedFile, error) {
-	if err := m.window.show(m.scratch, &m.fdinfo); err != nil {
+// withBorrowed calls visit with the i-th descriptor, borrowed.
+func (m *merger) withBorrowed(i int, visit func(i, fd int) error) error {
+	if err := m.ctx.Err(); err != nil {
+		return err
+	}
+	fd, err := m.borrow(m.all[i])
+	if errors.Is(err, unix.EBADF) {
+		return nil // closed since it was listed
+	}
+	if err != nil {
+		return explainBorrow(m.all[i], err)
+	}
+	err = visit(i, fd)
+	m.table.close(fd)
+	if err != nil {
+		return fmt.Errorf("descriptor %v: %w", m.all[i], err)
+	}
+	return nil
+}
+
+// readFiles returns the files that an instance of our own watches, of which the
+// data is the index in m.all.
+func (m *merger) readFiles(epoll int) ([]orderedFile, error) {
+	if err := m.window.show(epoll, &m.fdinfo); err != nil {
 		return nil, err
 	}
 	var files []orderedFile

@@ -3,22 +3,25 @@
 package baseline
 
 import (
+	"errors"
 	"fmt"
 	"sort"
 
 	"epbench"
+
+	"golang.org/x/sys/unix"
 )
 
 // searchRest finds the targets that could not be merged, with kcmp.
 func (m *merger) searchRest() error {
-	var files, instances *fileTree
+	var files, instances *candidates
 	for _, e := range m.epolls {
 		var err error
 		switch {
 		case !e.merged:
 			m.warn(fmt.Sprintf("epoll %v could not be merged, its targets were searched for with kcmp", e.ref))
 			if files == nil {
-				if files, err = m.treeOf(m.all); err != nil {
+				if files, err = m.allFiles(); err != nil {
 					return err
 				}
 			}
@@ -27,9 +30,11 @@ func (m *merger) searchRest() error {
 			// It watches no epoll instance, or there is none to watch.
 		default:
 			if instances == nil {
-				if instances, err = m.treeOf(m.watching); err != nil {
+				tree, err := m.treeOf(m.watching)
+				if err != nil {
 					return err
 				}
+				instances = &candidates{tree: tree}
 			}
 			err = m.search(e, instances)
 		}
@@ -38,6 +43,53 @@ func (m *merger) searchRest() error {
 		}
 	}
 	return nil
+}
+
+// candidates are open files to search among. A call of kcmp's KCMP_EPOLL_TFD
+// costs more the later the registration is in the kernel's order, and with many
+// registrations it costs more than anything else, so that few are worth much.
+type candidates struct {
+	tree *fileTree
+	// order is the files that are no epoll instances in the order in which
+	// registrations are, and index where each is; or both are empty.
+	order []orderedFile
+	index map[epbench.Ref]int
+}
+
+// allFiles returns every open file.
+func (m *merger) allFiles() (*candidates, error) {
+	tree, err := m.treeOf(m.all)
+	if err != nil {
+		return nil, err
+	}
+	own, err := m.table.newEpoll()
+	if err != nil {
+		return nil, err
+	}
+	defer m.table.close(own)
+	for i := range m.all {
+		err := m.withBorrowed(i, func(i, fd int) error {
+			if m.table.isEpoll(fd, m.scratch) {
+				return nil
+			}
+			err := m.table.add(own, fd, uint64(i))
+			if errors.Is(err, unix.EEXIST) {
+				return nil // the file of a lower descriptor
+			}
+			return ignoreUnpollable(err)
+		})
+		if err != nil {
+			return nil, err
+		}
+	}
+	c := &candidates{tree: tree, index: map[epbench.Ref]int{}}
+	if c.order, err = m.readFiles(own); err != nil {
+		return nil, err
+	}
+	for at, file := range c.order {
+		c.index[m.all[file.index]] = at
+	}
+	return c, nil
 }
 
 // treeOf orders refs by their files.
@@ -55,9 +107,9 @@ func (m *merger) treeOf(refs []epbench.Ref) (*fileTree, error) {
 }
 
 // search finds the targets of e that are not known yet among files.
-func (m *merger) search(e *mergeEpoll, files *fileTree) error {
+func (m *merger) search(e *mergeEpoll, files *candidates) error {
 	regs := m.regsOf(e)
-	offs := m.toffsOf(e)
+	next := 0 // in the order of files: targets only come from here on
 	for i := 0; i < len(regs); {
 		if err := m.ctx.Err(); err != nil {
 			return err
@@ -66,13 +118,16 @@ func (m *merger) search(e *mergeEpoll, files *fileTree) error {
 			i++
 			continue
 		}
-		target, err := files.target(&regs[i], toffAt(offs, i))
+		target, err := m.find(e, i, files, next)
 		if err != nil {
 			return err
 		}
 		if target.IsNone() {
 			i++
 			continue
+		}
+		if at, ok := files.index[target]; ok {
+			next = at + 1
 		}
 		end, err := m.groupEnd(e, i, target)
 		if err != nil {
@@ -83,6 +138,23 @@ func (m *merger) search(e *mergeEpoll, files *fileTree) error {
 		}
 	}
 	return nil
+}
+
+// find returns the target of the i-th registration of e, which is probably the
+// first file from next on that has its inode.
+func (m *merger) find(e *mergeEpoll, i int, files *candidates, next int) (epbench.Ref, error) {
+	reg, off := &m.regsOf(e)[i], toffAt(m.toffsOf(e), i)
+	for _, file := range files.order[min(next, len(files.order)):] {
+		if file.inode != e.inodes[i] {
+			continue
+		}
+		is, err := m.isTarget(reg, off, m.all[file.index])
+		if err != nil || is {
+			return m.all[file.index], err
+		}
+		break
+	}
+	return files.tree.target(reg, off)
 }
 
 // groupEnd returns the end of the group of registrations that starts with the
@@ -104,11 +176,15 @@ func (m *merger) groupEnd(e *mergeEpoll, i int, target epbench.Ref) (int, error)
 		is, err = m.isTarget(&regs[j], toffAt(offs, j), target)
 		return is
 	}
-	// Most files have one registration; some have nearly all.
+	// Most files have one registration. One whose numbers ascend for long has
+	// them all: by chance they seldom do.
+	const long = 8
 	switch {
+	case last-i >= long && in(last):
+		return last + 1, err
 	case last == i || !in(i+1):
 		return i + 1, err
-	case last == i+1 || in(last):
+	case last == i+1 || last-i < long && in(last):
 		return last + 1, err
 	}
 	after := i + 2
