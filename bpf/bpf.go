@@ -39,7 +39,7 @@
 // epoll, which takes a descriptor of it: it is got by pidfd_getfd(2), which
 // needs CAP_SYS_PTRACE, or its like of the target, besides. Records and join are
 // taskfile's, and so is the last look at the descriptors. No registration is
-// read without the lock, which is let go of whenever the array is full.
+// read without the lock, which is let go of after some thousand.
 package bpf
 
 import "epbench"

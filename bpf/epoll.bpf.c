@@ -23,7 +23,8 @@ struct sweep {
 	__u32 items; /* counted by count */
 	__u32 descriptors; /* in the array, */
 	__u32 registrations; /* and in that one; user space empties them */
-	__u64 began; /* when the epoll's lock was taken, or a little later */
+	__u32 first; /* registration since the epoll's lock was taken, */
+	__u64 began; /* and when that was, or a little later */
 	__u64 longest; /* that it was held, in nanoseconds */
 } state;
 
@@ -91,6 +92,10 @@ static __always_inline void read_item(struct epitem *epi,
 	to->tfd = epi->ffd.fd;
 }
 
+/* The most registrations that are read before the epoll's lock is let go of. */
+#define HOLD (1 << 14)
+
+/* Before a return that lets go of the lock. */
 static __always_inline void let_go(void)
 {
 	__u64 held = bpf_ktime_get_ns() - state.began;
@@ -101,8 +106,8 @@ static __always_inline void let_go(void)
 }
 
 /*
- * Returning 1 not only makes room, but also lets go of the epoll's lock, so
- * that the length of the array bounds how long it is held.
+ * A program that returns 1 is shown the same registration again, when user
+ * space has made room and has taken the epoll's lock anew.
  */
 SEC("iter/epoll")
 int full(struct bpf_iter__epoll *ctx)
@@ -116,10 +121,12 @@ int full(struct bpf_iter__epoll *ctx)
 		let_go();
 		return 0;
 	}
-	if (!state.began)
+	if (!state.began) {
 		state.began = bpf_ktime_get_ns();
+		state.first = index;
+	}
 	place = bpf_map_lookup_elem(&registrations, &index);
-	if (!place) {
+	if (!place || index - state.first == HOLD) {
 		let_go();
 		return 1;
 	}

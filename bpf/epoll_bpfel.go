@@ -32,6 +32,8 @@ type epollSweep struct {
 	Items         uint32
 	Descriptors   uint32
 	Registrations uint32
+	First         uint32
+	_             [4]byte
 	Began         uint64
 	Longest       uint64
 }
