@@ -6,6 +6,7 @@
 //	BenchmarkDump    what does a method cost, by shape, kind and number of registrations?
 //	BenchmarkProfile what does it cost on what server programs have open?
 //	BenchmarkReal    what does it cost on the programs themselves, started with connections open?
+//	BenchmarkScale   what becomes of the iterators with a million registrations?
 //	BenchmarkFloor   what is the least that any iterator could cost here?
 //	BenchmarkSetup   what does it cost to make a method ready (load, verify, attach)?
 //	BenchmarkFdinfo  what does one reading of an epoll's fdinfo cost?
