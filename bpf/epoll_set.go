@@ -96,7 +96,11 @@ func (p *epollSet) get(s *epollSweep) error {
 	return p.collection.Variables[epollVarState].Get(s)
 }
 
+// close may be called again.
 func (p *epollSet) close() {
 	p.spools.close()
-	p.collection.Close()
+	if p.collection != nil {
+		p.collection.Close()
+		p.collection = nil // its variables' memory is mapped until it is collected
+	}
 }

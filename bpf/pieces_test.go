@@ -31,6 +31,10 @@ func TestPiecesMakeTheWhole(t *testing.T) {
 	if testing.Short() {
 		n = 600
 	}
+	var dumpers []*taskfile
+	for _, size := range small {
+		dumpers = append(dumpers, openSize(t, size))
+	}
 	for _, text := range []string{
 		"shape=moved,kind=eventfd,n=%d",
 		"shape=shared,kind=pipe,n=%d,epolls=3",
@@ -38,9 +42,8 @@ func TestPiecesMakeTheWhole(t *testing.T) {
 		"shape=inplace,kind=eventfd,n=%d,epolls=200",
 	} {
 		w := start(t, fmt.Sprintf(text, n))
-		for _, size := range small {
-			t.Run(fmt.Sprintf("%v in %v", w.Spec, size), func(t *testing.T) {
-				d := openSize(t, size)
+		for k, d := range dumpers {
+			t.Run(fmt.Sprintf("%v in %v", w.Spec, small[k]), func(t *testing.T) {
 				for range 2 {
 					if diff := epbench.Diff(w.Truth, dump(t, d, w)); diff != "" {
 						t.Error(diff)

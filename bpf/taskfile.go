@@ -84,7 +84,10 @@ func (t *taskfile) load(types *btf.Cache, eventpollFops uint64, size taskfileSiz
 // Close implements epbench.Dumper.
 func (t *taskfile) Close() error {
 	t.spools.close()
-	return t.objects.Close()
+	err := t.objects.Close()
+	// The memory of variables is mapped until they are collected.
+	t.objects, t.confirmer = taskfileObjects{}, confirmer{}
+	return err
 }
 
 // Dump implements epbench.Dumper.
