@@ -13,9 +13,8 @@
 // All but merge ask with kcmp(2), whose KCMP_EPOLL_TFD walks the registrations
 // one by one in the kernel. The processes should be stopped. If they are not,
 // and close or register files during the dump, the answer is mostly an error,
-// since no method here sees all at one moment; otherwise a warning names each
-// epoll instance whose registrations were others at the end, of which targets
-// may be wrong.
+// since no method here sees all at one moment. Otherwise warnings say that they
+// ran, and which epoll instances had other registrations in the end.
 //
 // All methods need ptrace access to the processes: the same user and a
 // dumpable process, or CAP_SYS_PTRACE.

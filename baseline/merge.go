@@ -388,5 +388,3 @@ func (m *merger) isRegisteredAs(e *mergeEpoll, i, fd int, ref epbench.Ref) (bool
 	m.warn(fmt.Sprintf("a registration of tfd %d was added to epoll %v and removed", tfd, e.ref))
 	return false, m.table.remove(e.fd, tfd)
 }
-
-func (m *merger) warn(warning string) { m.stats.Warnings = append(m.stats.Warnings, warning) }

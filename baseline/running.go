@@ -59,24 +59,31 @@ type reading struct {
 	from, to int
 }
 
-// markChanges warns of every epoll instance whose registrations are others
-// than they were when they were read, unless no process has run since then.
+// markChanges warns if a process has run since its times were before: of every
+// epoll instance whose registrations are others than they were when they were
+// read. That they are the same does not mean that they were so all the time.
 func (t *tree) markChanges(before []int64) error {
 	if ran, err := t.ran(before); err != nil || !ran {
 		return err
 	}
+	changed := false
 	for _, r := range t.readings {
 		same, err := t.readsTheSame(r)
 		if err != nil && !gone(err) {
 			return err
 		}
 		if !same {
-			t.stats.Warnings = append(t.stats.Warnings, fmt.Sprintf(
-				"epoll %v changed during the dump and its targets may be wrong: stop the process first", r.epoll))
+			changed = true
+			t.warn(fmt.Sprintf("epoll %v changed during the dump and its targets may be wrong: stop the process first", r.epoll))
 		}
+	}
+	if !changed && len(t.readings) > 0 {
+		t.warn("the processes ran during the dump: what they changed meanwhile may be in it or not, stop them first")
 	}
 	return nil
 }
+
+func (t *tree) warn(warning string) { t.stats.Warnings = append(t.stats.Warnings, warning) }
 
 // readsTheSame reads an epoll instance once more and tells whether it still has
 // the registrations that it had.
