@@ -26,18 +26,31 @@ struct confirmation {
 	__u32 changed; /* how many refer to something else */
 } asked;
 
-static long confirm_descriptor(__u32 i, void *ctx)
+static __always_inline void confirm_descriptor(struct descriptor *d)
 {
-	__u32 index = asked.from + i;
-	struct descriptor *d = bpf_map_lookup_elem(&descriptors, &index);
-
-	if (!d)
-		return 1;
 	if ((__u32)d->fd < asked.size &&
 	    read_word(asked.table + (__u32)d->fd * 8ULL) == d->file)
-		return 0;
+		return;
 	d->file |= UNCONFIRMED;
 	asked.changed++;
+}
+
+static long confirm_some(__u32 i, void *ctx)
+{
+	__u32 done = i * UNROLL;
+	struct descriptor *d;
+
+#pragma unroll
+	for (int k = 0; k < UNROLL; k++, done++) {
+		__u32 index = asked.from + done;
+
+		if (done >= asked.count)
+			return 1;
+		d = bpf_map_lookup_elem(&descriptors, &index);
+		if (!d)
+			return 1;
+		confirm_descriptor(d);
+	}
 	return 0;
 }
 
@@ -60,8 +73,7 @@ int confirm(void *ctx)
 	asked.size = read_word(table +
 				      offset_of(struct fdtable, max_fds));
 	asked.table = read_word(table + offset_of(struct fdtable, fd));
-	bpf_loop(asked.count, confirm_descriptor,
-		 NULL, 0);
+	bpf_loop(asked.count / UNROLL + 1, confirm_some, NULL, 0);
 	return 0;
 }
 

@@ -29,6 +29,13 @@ typedef _Bool bool;
 #define BPF_MAP_TYPE_ARRAY 2
 #define BPF_F_MMAPABLE (1U << 10)
 
+/*
+ * How often the body of a loop stands in the callback of bpf_loop(): to return
+ * from one may cost more than the body itself, where a processor's predictions
+ * of returns cannot be trusted.
+ */
+#define UNROLL 8
+
 struct seq_file;
 
 static void *(*bpf_map_lookup_elem)(void *map, const void *key) = (void *)1;

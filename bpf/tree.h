@@ -128,16 +128,29 @@ static __always_inline bool first_look(__u64 address, __u64 parent,
 	return (node->parent_color & RB_PARENT) == parent;
 }
 
-static long second_look(__u32 i, void *ctx)
+/* Reads the parent of a node again. Returns whether it is the same. */
+static __always_inline bool look_again(__u32 place)
 {
-	__u32 place = i & (QUEUE - 1);
 	__u64 now = read_word(queue[place].node +
 			      offset_of(struct rb_node, __rb_parent_color));
 
-	if ((now & RB_PARENT) == queue[place].parent)
-		return 0;
-	run.torn = 1;
-	return 1;
+	return (now & RB_PARENT) == queue[place].parent;
+}
+
+static long second_look(__u32 i, void *ctx)
+{
+	__u32 place = i * UNROLL;
+
+#pragma unroll
+	for (int k = 0; k < UNROLL; k++, place++) {
+		if (place >= run.tail || place >= QUEUE)
+			return 1;
+		if (!look_again(place)) {
+			run.torn = 1;
+			return 1;
+		}
+	}
+	return 0;
 }
 
 static __always_inline void read_key(__u64 node, struct key *key)
@@ -193,6 +206,11 @@ static __always_inline long visit(void)
 		return torn();
 	run.head = head + 1;
 	return !store(address);
+}
+
+static __always_inline bool visit_next(void)
+{
+	return run.head != run.tail && visit();
 }
 
 /* Queues a subtree if it is low enough, or goes down to the left in it. */
@@ -259,7 +277,7 @@ static __always_inline long climb(void)
 static long step(__u32 i, void *ctx)
 {
 	if (run.head != run.tail)
-		return visit();
+		return visit() || visit_next() || visit_next() || visit_next();
 	if (run.below)
 		return descend();
 	return climb();
@@ -285,7 +303,7 @@ static __always_inline void read_range(struct file *file)
 	bpf_loop(4 * QUEUE, step, NULL, 0);
 	if (run.torn || run.full)
 		return;
-	bpf_loop(run.tail, second_look, NULL, 0);
+	bpf_loop(run.tail / UNROLL + 1, second_look, NULL, 0);
 }
 
 /* Makes the next runs longer or shorter. */
