@@ -74,7 +74,12 @@ int confirm(void *ctx)
 				      offset_of(struct fdtable, max_fds));
 	asked.table = read_word(table + offset_of(struct fdtable, fd));
 	bpf_loop(asked.count / UNROLL + 1, confirm_some, NULL, 0);
-	return 0;
+	/*
+	 * Of a process that exited meanwhile, the descriptors may have been
+	 * closed already: its task lost the table before (kernel/exit.c,
+	 * exit_files).
+	 */
+	return !read_word(asked.task + offset_of(struct task_struct, files));
 }
 
 #endif
