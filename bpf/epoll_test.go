@@ -30,8 +30,12 @@ func openEpollDumper(t testing.TB, size lengths) *epoll {
 // Every kind is in bench's tests of all methods.
 func TestEpollEqualsTheTruth(t *testing.T) {
 	d := openEpollDumper(t, usual)
+	layouts := []string{"n=60", "n=900,epolls=3,idle=50", "n=900,epolls=2,procs=3"}
+	if testing.Short() {
+		layouts = []string{"n=60", "n=200,epolls=2,idle=50,procs=3"}
+	}
 	for _, shape := range workloads.Shapes() {
-		for _, more := range []string{"n=60", "n=900,epolls=3,idle=50", "n=900,epolls=2,procs=3"} {
+		for _, more := range layouts {
 			spec := "shape=" + shape + ",kind=mixed," + more
 			t.Run(spec, func(t *testing.T) {
 				w := start(t, spec)
@@ -45,19 +49,24 @@ func TestEpollEqualsTheTruth(t *testing.T) {
 }
 
 func TestEpollPiecesMakeTheWhole(t *testing.T) {
+	n := uint32(3000)
+	if testing.Short() {
+		n = 600
+	}
 	for _, test := range []struct {
 		spec string
 		size lengths
 	}{
-		{"shape=moved,kind=eventfd,n=3000", lengths{1, 1}},
-		{"shape=moved,kind=eventfd,n=3000", lengths{1, 1 << 16}},
-		{"shape=moved,kind=eventfd,n=3000", lengths{1 << 15, 1}},
-		{"shape=shared,kind=pipe,n=5000,epolls=3", lengths{100, 4999}},
-		{"shape=reused,kind=tcp,n=600,procs=3", lengths{100, 100}},
+		{"shape=moved,kind=eventfd,n=%d", lengths{1, 1}},
+		{"shape=moved,kind=eventfd,n=%d", lengths{1, 1 << 16}},
+		{"shape=moved,kind=eventfd,n=%d", lengths{1 << 15, 1}},
+		{"shape=shared,kind=pipe,n=%d,epolls=3", lengths{100, n - 1}},
+		{"shape=reused,kind=tcp,n=%d,procs=3", lengths{100, 100}},
 	} {
-		t.Run(fmt.Sprintf("%s in %v", test.spec, test.size), func(t *testing.T) {
+		spec := fmt.Sprintf(test.spec, n)
+		t.Run(fmt.Sprintf("%s in %v", spec, test.size), func(t *testing.T) {
 			d := openEpollDumper(t, test.size)
-			w := start(t, test.spec)
+			w := start(t, spec)
 			for range 2 {
 				if diff := epbench.Diff(w.Truth, dump(t, d, w)); diff != "" {
 					t.Error(diff)
