@@ -59,7 +59,7 @@ func TestPiecesMakeTheWhole(t *testing.T) {
 func TestRunsAreBounded(t *testing.T) {
 	n := 50_000
 	if testing.Short() {
-		n = 15_000
+		n = 4000
 	}
 	w := start(t, fmt.Sprintf("shape=shared,kind=eventfd,n=%d", n))
 	for _, size := range append(small, usualTaskfile) {

@@ -96,8 +96,12 @@ func TestRunningProcessLosesNoRegistration(t *testing.T) {
 }
 
 func requireNoneLost(t *testing.T, d epbench.Dumper) {
-	r := newRestless(t, 4000)
-	come, stay := r.fds[:2000], r.fds[2000:]
+	n := 4000
+	if testing.Short() {
+		n = 800
+	}
+	r := newRestless(t, n)
+	come, stay := r.fds[:n/2], r.fds[n/2:]
 	stop, done := make(chan struct{}), make(chan struct{})
 	go func() {
 		defer close(done)
@@ -130,7 +134,11 @@ func requireNoneLost(t *testing.T, d epbench.Dumper) {
 func TestNoRegistrationIsLostThatMovesUp(t *testing.T) {
 	// Of a tree lower than 16, everything is read in one run.
 	d := openSize(t, taskfileSize{usual, 16})
-	r := newRestless(t, 2000)
+	n := 2000
+	if testing.Short() {
+		n = 800
+	}
+	r := newRestless(t, n)
 	const patience = 10 * time.Second // both have to run at once
 	dumps, marked := 0, 0
 	for began := time.Now(); time.Since(began) < *soak || marked == 0 && time.Since(began) < patience; dumps++ {
