@@ -145,8 +145,10 @@ vet:
 	@GOARCH=arm64 go vet ./...
 	@go tool staticcheck ./...
 
-.PHONY: unit
+.PHONY: unit test-native
 unit: kernel bin/gotestsum
+	@$(MAKE) --no-print-directory test-native
+test-native:
 	@echo "== tests, on this kernel ($$(uname -r))"
 	@mkdir -p $(OUT)
 	@CGO_ENABLED=0 EPBENCH_GUEST_KERNEL=$$(bpf/kernel/build.sh path perf) \
@@ -160,11 +162,12 @@ GUEST_LANES := perf debug $(STOCK)
 EPOLL_TESTS := Epoll|2021|InFlight|Dying|Attach|Link|Pieces|Between|Next|AfterTheEnd
 
 # Two at a time, as a guest's test is one thread for the most part; the longest
-# first. One that fails does not keep the others from telling what they find.
+# first, which make keeps to as these have no prerequisites. One that fails does
+# not keep the others from telling what they find.
 .PHONY: lanes $(GUEST_LANES:%=guest-test-%)
 lanes: kernel kernel-debug $(EPBENCH) bin/gotestsum
 	@rm -f $(OUT)/test-*.json
-	@$(MAKE) --no-print-directory -j2 -k guest-test-debug unit fuzz guest-test-perf vet $(STOCK:%=guest-test-%)
+	@$(MAKE) --no-print-directory -j2 -k guest-test-debug test-native fuzz guest-test-perf vet $(STOCK:%=guest-test-%)
 
 # The lane's kernel, packages, and which of their tests.
 guest-test-perf:  LANE = $$(bpf/kernel/build.sh path perf) './bpf ./bench' .
