@@ -70,9 +70,9 @@ func (r *Report) limitations() (out []string) {
 		"The intervals cover the noise within a run. Other boots, kernels, configurations and CPUs differ by more.",
 		"Each interval has 95% confidence by itself. Of many intervals some miss.",
 		"Dumps are repeated on the same process: caches are warm, and a first dump costs more. The single dump of the crossovers is a warm dump plus the set-up.",
-		"The dumped processes sit still and do nothing else. `taskfile` takes no lock and needs a stopped target; `merge` watches the target's epoll instances while it works, but never touches their registrations.",
+		"The dumped processes sit still and do nothing else, so that no piece has to be read again. `taskfile` takes no lock: it makes sure of what it has read by a second look. `merge` watches the target's epoll instances while it works, but never touches their registrations.",
 		"`criu` is CRIU's algorithm in this suite, with the same kcmp calls; it is not CRIU, which does much else in a dump.",
 		"Iterators need CAP_BPF and CAP_PERFMON, userspace needs permission to ptrace the target; the `epoll` iterator needs a kernel patch that is not upstream.",
-		"The workloads are synthetic and uniform. The worst case for kcmp, `moved`, is what dup, close and descriptor passing leave behind; how common it is was not measured.",
+		"The workloads of Dump are synthetic and uniform. The worst case for kcmp, `moved`, is what dup, close and descriptor passing leave behind; how common it is was not measured.",
 	)
 }
