@@ -71,8 +71,8 @@ func TestEveryMethodFindsTheTruthOfEveryKindAndShape(t *testing.T) {
 func TestMethodsFindTheTruthOfLargerWorkloads(t *testing.T) {
 	parity(t, "n=300,shape=moved,idle=100", "naive", "inode")
 	for _, shape := range shapes {
-		parity(t, "n=3000,idle=500,shape="+shape, "criu", "merge")
-		parity(t, "n=2000,kind=mixed,epolls=7,idle=500,shape="+shape, "criu", "merge")
+		parity(t, "n=1500,idle=500,shape="+shape, "criu", "merge")
+		parity(t, "n=1000,kind=mixed,epolls=7,idle=500,shape="+shape, "criu", "merge")
 	}
 }
 

@@ -141,7 +141,7 @@ func TestChangesBetweenReadsLoseAndRepeatNothing(t *testing.T) {
 	const kernelBuffer = 32768 // a read is no longer: bpf_seq_read, PAGE_SIZE << 3
 	seeds, fewest := uint64(2), 300
 	if testing.Short() {
-		seeds, fewest = 1, 120
+		seeds, fewest = 1, 60
 	}
 	for _, layout := range layouts {
 		for _, size := range readSizes {

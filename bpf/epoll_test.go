@@ -83,11 +83,11 @@ func TestEpollLeavesNothingBehind(t *testing.T) {
 	d := openEpollDumper(t, lengths{1, 1})
 	dump(t, d, w)
 	during := held(t)
-	for range 100 {
+	for range 30 {
 		dump(t, d, w)
 	}
 	if after := held(t); !slices.Equal(after, during) {
-		t.Errorf("100 dumps: holds %q, held %q", after, during)
+		t.Errorf("30 dumps: holds %q, held %q", after, during)
 	}
 	d.Close()
 	if after := settled(t); !slices.Equal(after, before) {
@@ -120,9 +120,13 @@ func TestEpollOfRunningProcessLosesNoRegistration(t *testing.T) {
 // any moment of it.
 func TestEpollNeverDumpsAKilledProcessInPart(t *testing.T) {
 	d := openEpollDumper(t, usual)
+	tries, spec := 10, "shape=moved,kind=eventfd,n=4000,epolls=50"
+	if testing.Short() {
+		tries, spec = 5, "shape=moved,kind=eventfd,n=500,epolls=50"
+	}
 	gone := 0
-	for try := range 10 {
-		w := start(t, "shape=moved,kind=eventfd,n=4000,epolls=50")
+	for try := range tries {
+		w := start(t, spec)
 		killer := time.AfterFunc(time.Duration(try)*time.Millisecond, func() {
 			unix.Kill(w.PIDs[0], unix.SIGKILL)
 		})
@@ -142,7 +146,7 @@ func TestEpollNeverDumpsAKilledProcessInPart(t *testing.T) {
 		killer.Stop()
 		w.Close()
 	}
-	t.Logf("%d of 10 were found gone", gone)
+	t.Logf("%d of %d were found gone", gone, tries)
 }
 
 func TestEpollOfKernelThreadIsEmpty(t *testing.T) {
