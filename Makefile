@@ -23,9 +23,9 @@ SHAPES    ?= inplace,moved,reused,shared,closed
 # On this kernel.
 COUNT     ?= 6
 BENCHTIME ?= 50ms
-BUDGET    ?= 2s
+BUDGET    ?= 1s
 SIZES     ?= 100,1000,10000
-KINDS     ?= eventfd,unix
+KINDS     ?= eventfd
 
 # In the guest, where a nanosecond is an instruction.
 GUEST_COUNT     ?= 6
@@ -34,6 +34,7 @@ GUEST_BUDGET    ?= 100ms
 GUEST_SIZES     ?= 100,1000,10000
 GUEST_KINDS     ?= eventfd
 GUEST_SCALE     ?= 10000,1000000
+GUEST_PROFILES  ?= 200
 GUEST_VM        ?= -icount -env GOGC=off -env GOMEMLIMIT=1GiB -env GOMAXPROCS=2
 
 # To compare with: make bench BASE=old.txt
@@ -109,12 +110,12 @@ bench-native: setup setup-servers $(EPBENCH)
 bench-guest: setup-guest kernel $(EPBENCH)
 	@mkdir -p $(OUT)
 	@echo "== measuring on the patched kernel, in a guest; raw output: $(GUEST)"
-	@echo "# command: make bench-guest$(call given,BENCH SHAPES GUEST_COUNT GUEST_BENCHTIME GUEST_BUDGET GUEST_SIZES GUEST_SCALE GUEST_KINDS GUEST_VM)" > $(GUEST)
+	@echo "# command: make bench-guest$(call given,BENCH SHAPES GUEST_COUNT GUEST_BENCHTIME GUEST_BUDGET GUEST_SIZES GUEST_SCALE GUEST_PROFILES GUEST_KINDS GUEST_VM)" > $(GUEST)
 	@EPBENCH_SUITE=$(SUITE) CGO_ENABLED=0 $(TIED) go test \
 		-exec "$(CURDIR)/$(EPBENCH) vm -kernel $$(bpf/kernel/build.sh path perf) $(GUEST_VM) -timeout 2h --" \
 		-run '^$$' -bench '$(BENCH)' -timeout 2h \
 		-count $(GUEST_COUNT) -benchtime $(GUEST_BENCHTIME) ./bench \
-		-sizes=$(GUEST_SIZES) -scale-sizes=$(GUEST_SCALE) \
+		-sizes=$(GUEST_SIZES) -scale-sizes=$(GUEST_SCALE) -profile-sizes=$(GUEST_PROFILES) \
 		-kinds=$(GUEST_KINDS) -shapes=$(SHAPES) -budget=$(GUEST_BUDGET) > >(tee -a $(GUEST)) && wait $$!
 
 # NAME=VALUE of those variables that the caller has set, for the record.

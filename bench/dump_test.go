@@ -116,20 +116,16 @@ func meanTime(b *testing.B) float64 {
 // reportOperation reports an operation's time and that of each of its n
 // registrations, in the unit of the clock.
 func reportOperation(b *testing.B, perOp float64, n int) {
-	unit := reportPerOp(b, perOp)
-	b.ReportMetric(perOp/float64(n), unit+"/reg")
+	reportPerOp(b, perOp)
+	b.ReportMetric(perOp/float64(n), unit()+"/reg")
 }
 
-// reportPerOp reports an operation's time in the unit of the clock, which it
-// returns.
-func reportPerOp(b *testing.B, perOp float64) (unit string) {
-	unit = "ns"
+// reportPerOp reports an operation's time in the unit of the clock.
+func reportPerOp(b *testing.B, perOp float64) {
 	if clock() == "insn" {
-		unit = "insn"
 		b.ReportMetric(0, "ns/op") // leave the built-in metric out
 	}
-	b.ReportMetric(perOp, unit+"/op")
-	return unit
+	b.ReportMetric(perOp, unit()+"/op")
 }
 
 // loopOperations measures op, of n registrations, and reports the median.

@@ -72,6 +72,14 @@ func clock() string {
 	return cmp.Or(os.Getenv("EPBENCH_CLOCK"), "time")
 }
 
+// unit is what the clock counts.
+func unit() string {
+	if clock() == "insn" {
+		return "insn"
+	}
+	return "ns"
+}
+
 // patched tells whether this kernel has the epoll iterator.
 func patched() string {
 	for _, m := range bpf.Methods() {

@@ -28,9 +28,9 @@ type bounded interface {
 
 // BenchmarkScale is what becomes of the iterators where registrations are many:
 // what each costs, for how long the longest run of a BPF program goes on or
-// holds the epoll's lock (max-run-ns: the longest of a dump, the median of all
-// dumps, since what interrupts a run counts as well), and by how much the first
-// dump makes a process larger (B-mem/reg).
+// holds the epoll's lock (max-run-ns, or -insn: the longest of a dump, the median
+// of all dumps, since what interrupts a run counts as well), and by how much the
+// first dump makes a process larger (B-mem/reg).
 func BenchmarkScale(b *testing.B) {
 	dumpers := newDumpers(b)
 	for _, n := range scaleSizes.values {
@@ -75,7 +75,7 @@ func benchmarkScale(b *testing.B, w *workloads.Workload, d bounded) {
 	}
 	reportTime(b, len(w.Truth))
 	slices.Sort(longest)
-	b.ReportMetric(float64(longest[len(longest)/2].Nanoseconds()), "max-run-ns")
+	b.ReportMetric(float64(longest[len(longest)/2].Nanoseconds()), "max-run-"+unit())
 }
 
 // A million registrations are dumped right by every method that can, and take

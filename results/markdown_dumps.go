@@ -122,7 +122,7 @@ func (g *GroupReport) scaleSection(d *document) {
 	}
 	d.heading(3, "Up to a million registrations")
 	d.text("Of shape shared, so that descriptors are few. A BPF program that is to walk many registrations does " +
-		"so in pieces, each of which is resumed by key: the longest run is the longest time that one held its CPU. " +
+		"so in pieces, each of which is resumed by key: the longest run is the longest time that one held its CPU, or the lock of the epoll instance. " +
 		"Memory is all that the dump has: maps, buffers and the result.")
 	d.table(t)
 }

@@ -38,8 +38,8 @@ type Measurement struct {
 	Kcmp      *Summary `json:"kcmp,omitempty"`
 	Syscalls  *Summary `json:"syscalls,omitempty"`
 	BytesRead *Summary `json:"bytes_read,omitempty"`
-	// LongestRun is the longest time that a BPF program held a CPU, Memory what
-	// a dump needs of it per registration.
+	// LongestRun is the longest time that a BPF program held a CPU or the epoll's
+	// lock, Memory what a dump needs of it per registration.
 	LongestRun *Summary `json:"longest_run,omitempty"`
 	Memory     *Summary `json:"memory_per_registration,omitempty"`
 	// Refused is over zero where the program whose method it is would give up.
@@ -74,7 +74,7 @@ func (g *Group) report(slug string) GroupReport {
 				Syscalls:  g.summary(c, "syscalls/op"),
 				BytesRead: g.summary(c, "B-read/op"),
 
-				LongestRun: g.summary(c, "max-run-sec"),
+				LongestRun: g.summary(c, "max-run-"+g.clockUnit()),
 				Memory:     g.summary(c, "B-mem/reg"),
 				Refused:    g.summary(c, "refused/op"),
 			})

@@ -64,7 +64,7 @@ func (r *run) result(name string, n int, cost float64, metrics ...float64) {
 			fmt.Fprintf(r, "\t%s %s/reg", goFloat(v/float64(n)), unit)
 		}
 		for i, m := range metrics {
-			fmt.Fprintf(r, "\t%s %s", goFloat(m), []string{"kcmp/op", "syscalls/op", "B-read/op", "refused/op", "max-run-ns", "B-mem/reg"}[i])
+			fmt.Fprintf(r, "\t%s %s", goFloat(m), []string{"kcmp/op", "syscalls/op", "B-read/op", "refused/op", "max-run-" + unit, "B-mem/reg"}[i])
 		}
 		r.WriteString("\n")
 	}
