@@ -16,30 +16,38 @@ func (g *GroupReport) workloads(bench string) (out []Case) {
 	return out
 }
 
-// methodsOf lists the methods that a benchmark dumped any of the workloads by,
-// in order.
-func (g *GroupReport) methodsOf(workloads ...Case) (methods []string) {
-	for _, m := range g.Measurements {
-		if m.Case.isDump() && slices.Contains(workloads, m.Case.workload()) {
-			methods = appendNew(methods, m.Case.Method)
-		}
-	}
-	slices.SortFunc(methods, compareWords)
-	return methods
-}
-
-// sizesOf lists the sizes at which a workload was dumped, or was not run.
-func (g *GroupReport) sizesOf(w Case) (sizes []int) {
+// dumps lists the dumps of workloads that were measured or not run, as both are
+// in the tables.
+func (g *GroupReport) dumps(workloads ...Case) (cases []Case) {
 	add := func(c Case) {
-		if c.isDump() && c.workload() == w && !slices.Contains(sizes, c.N) {
-			sizes = append(sizes, c.N)
+		if c.isDump() && slices.Contains(workloads, c.workload()) {
+			cases = append(cases, c)
 		}
 	}
 	for _, m := range g.Measurements {
 		add(m.Case)
 	}
-	for _, n := range g.NotRun { // in the table as well, with a dash
+	for _, n := range g.NotRun {
 		add(n.Case)
+	}
+	return cases
+}
+
+// methodsOf lists the methods of the dumps of workloads, in order.
+func (g *GroupReport) methodsOf(workloads ...Case) (methods []string) {
+	for _, c := range g.dumps(workloads...) {
+		methods = appendNew(methods, c.Method)
+	}
+	slices.SortFunc(methods, compareWords)
+	return methods
+}
+
+// sizesOf lists the sizes of the dumps of a workload.
+func (g *GroupReport) sizesOf(w Case) (sizes []int) {
+	for _, c := range g.dumps(w) {
+		if !slices.Contains(sizes, c.N) {
+			sizes = append(sizes, c.N)
+		}
 	}
 	slices.Sort(sizes)
 	return sizes
