@@ -119,34 +119,11 @@ func TestEpollOfRunningProcessLosesNoRegistration(t *testing.T) {
 // A dump is of everything, or it is an error: also if the process is killed at
 // any moment of it.
 func TestEpollNeverDumpsAKilledProcessInPart(t *testing.T) {
-	d := openEpollDumper(t, usual)
 	tries, spec := 10, "shape=moved,kind=eventfd,n=4000,epolls=50"
 	if testing.Short() {
 		tries, spec = 5, "shape=moved,kind=eventfd,n=500,epolls=50"
 	}
-	gone := 0
-	for try := range tries {
-		w := start(t, spec)
-		killer := time.AfterFunc(time.Duration(try)*time.Millisecond, func() {
-			unix.Kill(w.PIDs[0], unix.SIGKILL)
-		})
-		for {
-			got, _, err := d.Dump(t.Context(), w.PIDs, nil)
-			if errors.Is(err, epbench.ErrNoProcess) {
-				gone++
-				break
-			}
-			if err != nil {
-				t.Fatal(err)
-			}
-			if diff := epbench.Diff(w.Truth, got); diff != "" {
-				t.Fatal(diff)
-			}
-		}
-		killer.Stop()
-		w.Close()
-	}
-	t.Logf("%d of %d were found gone", gone, tries)
+	requireAllOrNothing(t, openEpollDumper(t, usual), spec, tries, time.Millisecond)
 }
 
 func TestEpollOfKernelThreadIsEmpty(t *testing.T) {

@@ -77,11 +77,18 @@ func TestGoneProcessIsAnError(t *testing.T) {
 // A dump is of everything, or it is an error: also if the process is killed at
 // any moment of it.
 func TestKilledProcessIsNeverDumpedInPart(t *testing.T) {
-	d := open(t)
+	requireAllOrNothing(t, open(t), "shape=moved,kind=eventfd,n=4000", 20, 200*time.Microsecond)
+}
+
+// requireAllOrNothing dumps a workload until it is gone, and another one, each
+// killed a step later than the one before: every dump is of everything, or says
+// that there is no process.
+func requireAllOrNothing(t *testing.T, d epbench.Dumper, spec string, tries int, step time.Duration) {
+	t.Helper()
 	gone := 0
-	for try := range 20 {
-		w := start(t, "shape=moved,kind=eventfd,n=4000")
-		killer := time.AfterFunc(time.Duration(try)*200*time.Microsecond, func() {
+	for try := range tries {
+		w := start(t, spec)
+		killer := time.AfterFunc(time.Duration(try)*step, func() {
 			unix.Kill(w.PIDs[0], unix.SIGKILL)
 		})
 		for {
@@ -100,7 +107,7 @@ func TestKilledProcessIsNeverDumpedInPart(t *testing.T) {
 		killer.Stop()
 		w.Close()
 	}
-	t.Logf("%d of 20 were found gone", gone)
+	t.Logf("%d of %d were found gone", gone, tries)
 }
 
 func TestCancelledDumpEnds(t *testing.T) {
