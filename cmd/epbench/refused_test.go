@@ -24,8 +24,14 @@ func TestDumpPrintsTheTableAndThenThatCRIUGivesUp(t *testing.T) {
 	if strings.Contains(stderr.String(), "not supported") {
 		t.Skip(stderr.String())
 	}
-	told := strings.TrimSuffix(stderr.String(), "\n")
-	if status != exitFailed || !strings.Contains(told, "CRIU 4.2 would give up at epoll") || strings.Contains(told, "\n") {
+	var told []string
+	for line := range strings.Lines(stderr.String()) {
+		// A process that has just begun may still have run.
+		if !strings.HasPrefix(line, "epbench: warning: ") {
+			told = append(told, line)
+		}
+	}
+	if status != exitFailed || len(told) != 1 || !strings.Contains(told[0], "CRIU 4.2 would give up at epoll") {
 		t.Errorf("status %d, and not one line that CRIU gives up: %q", status, told)
 	}
 	if lines := strings.Count(stdout.String(), "\n"); lines != 1+3 {
