@@ -47,7 +47,7 @@ func TestEveryMethodTellsTheTruthOfMany(t *testing.T) {
 	for _, kind := range workloads.Kinds() {
 		for _, shape := range workloads.Shapes() {
 			checkTruth(t, fmt.Sprintf("shape=%s,kind=%s,n=300", shape, kind), dumpers, only(cubic))
-			checkTruth(t, fmt.Sprintf("shape=%s,kind=%s,n=1200,epolls=2,idle=300", shape, kind), dumpers, except(cubic))
+			checkTruth(t, fmt.Sprintf("shape=%s,kind=%s,n=800,epolls=2,idle=300", shape, kind), dumpers, except(cubic))
 		}
 	}
 }
