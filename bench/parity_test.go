@@ -40,7 +40,7 @@ func TestEveryMethodTellsTheTruth(t *testing.T) {
 // third power where all targets share an inode have their share with fewer.
 func TestEveryMethodTellsTheTruthOfMany(t *testing.T) {
 	if testing.Short() {
-		t.Skip("short run: the large workloads take about a minute, and many in a guest")
+		t.Skip("short run: the large workloads take many minutes in a guest")
 	}
 	cubic := []string{"naive", "inode"}
 	dumpers := newDumpers(t)

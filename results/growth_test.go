@@ -52,7 +52,7 @@ func trueSlope(law int, sizes []int) float64 {
 // draws with 2% noise at least 95 must be right, in each combination.
 func TestKnownLawsAreNamedAndTheirExponentsCovered(t *testing.T) {
 	if testing.Short() {
-		t.Skip("short run: the calibration takes about half a minute")
+		t.Skip("short run: the calibration takes long in a guest")
 	}
 	for _, test := range []struct {
 		noise   string
