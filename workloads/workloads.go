@@ -28,13 +28,12 @@ import (
 	"fmt"
 	"os"
 	"os/exec"
-	"runtime"
 	"strings"
 	"sync"
-	"syscall"
 	"time"
 
 	"epbench"
+	"epbench/internal/child"
 
 	"golang.org/x/sys/unix"
 )
@@ -132,36 +131,20 @@ func (w *Workload) launch() (*os.File, error) {
 		Stdin:  controlR,
 		Stdout: reportW,
 		Stderr: &w.stderr,
-		// A group of its own keeps a terminal's Ctrl-C from ending the tree
-		// under the eyes of the process that dumps it, and lets kill(2) reach
-		// the whole tree.
-		SysProcAttr: &syscall.SysProcAttr{Setpgid: true, Pdeathsig: syscall.SIGKILL},
 	}
-	started := make(chan error)
-	go w.startAndWait(started)
-	if err := <-started; err != nil {
+	// A Ctrl-C does not end the tree under the eyes of the process that dumps it,
+	// and kill(2) reaches all of it. The command has ended when every process of
+	// the tree has closed its standard error.
+	err = child.Start(w.cmd, func(err error) {
+		w.exit = err
+		close(w.ended)
+	})
+	if err != nil {
 		controlW.Close()
 		reportR.Close()
 		return nil, fmt.Errorf("starting the child: %w", err)
 	}
 	return reportR, nil
-}
-
-// startAndWait starts the child and stays for as long as it lives, on one
-// thread: the parent death signal is sent when the *thread* that forked ends
-// (prctl(2), PR_SET_PDEATHSIG).
-func (w *Workload) startAndWait(started chan<- error) {
-	runtime.LockOSThread()
-	defer runtime.UnlockOSThread()
-	err := w.cmd.Start()
-	started <- err
-	if err != nil {
-		return
-	}
-	// Wait also waits for the end of the child's standard error, which every
-	// process of the tree holds open.
-	w.exit = w.cmd.Wait()
-	close(w.ended)
 }
 
 // Name returns the lowest descriptor of the file that ref refers to, by which

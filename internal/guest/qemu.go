@@ -9,9 +9,10 @@ import (
 	"fmt"
 	"os"
 	"os/exec"
-	"runtime"
 	"strconv"
 	"strings"
+
+	"epbench/internal/child"
 
 	"golang.org/x/sys/unix"
 )
@@ -127,37 +128,15 @@ func startQEMU(ctx context.Context, o Options) (*qemu, error) {
 	cmd := exec.CommandContext(ctx, program, o.qemuArgs()...)
 	cmd.ExtraFiles = []*os.File{initramfs, logEnd, linkEnd}
 	cmd.Stderr = &q.stderr
-	cmd.SysProcAttr = &unix.SysProcAttr{
-		Pdeathsig: unix.SIGKILL,
-		// A Ctrl-C is for us alone: QEMU would end as if the guest had.
-		Setpgid: true,
-	}
-	if err := q.start(cmd); err != nil {
+	// A Ctrl-C is for us alone: QEMU would end as if the guest had.
+	if err := child.Start(cmd, func(err error) { q.exited <- err }); err != nil {
 		log.Close()
 		link.Close()
 		return nil, fmt.Errorf("start QEMU: %w", err)
 	}
+	// With a KVM that does not work, QEMU aborts: no core files of that.
+	_ = unix.Prlimit(cmd.Process.Pid, unix.RLIMIT_CORE, &unix.Rlimit{}, nil)
 	return q, nil
-}
-
-// start starts cmd on a thread that lives until cmd has exited: the parent
-// whose death Pdeathsig is about is the thread that forked, not the process
-// (PR_SET_PDEATHSIG(2const)).
-func (q *qemu) start(cmd *exec.Cmd) error {
-	started := make(chan error)
-	go func() {
-		runtime.LockOSThread()
-		defer runtime.UnlockOSThread()
-		err := cmd.Start()
-		started <- err
-		if err != nil {
-			return
-		}
-		// With a KVM that does not work, QEMU aborts: no core files of that.
-		_ = unix.Prlimit(cmd.Process.Pid, unix.RLIMIT_CORE, &unix.Rlimit{}, nil)
-		q.exited <- cmd.Wait()
-	}()
-	return <-started
 }
 
 // complaint returns what QEMU itself had to say, and how it ended if that was

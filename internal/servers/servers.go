@@ -16,6 +16,7 @@ package servers
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -24,7 +25,6 @@ import (
 	"net/netip"
 	"os"
 	"os/exec"
-	"runtime"
 	"slices"
 	"strings"
 	"syscall"
@@ -32,6 +32,7 @@ import (
 
 	"epbench"
 	"epbench/baseline"
+	"epbench/internal/child"
 
 	"golang.org/x/sys/unix"
 )
@@ -147,28 +148,11 @@ func (s *Server) launch(ctx context.Context, path, dir string, args []string) er
 	cmd.Dir = dir
 	cmd.Stdout, cmd.Stderr = &e.output, &e.output
 	cmd.WaitDelay = time.Second
-	// A group of its own keeps a terminal's Ctrl-C from it.
-	cmd.SysProcAttr = &syscall.SysProcAttr{
-		Setpgid:    true,
-		Pdeathsig:  syscall.SIGKILL,
-		Cloneflags: unix.CLONE_NEWPID,
-	}
-	started := make(chan error)
-	go func() {
-		// The parent death signal follows the thread: prctl(2).
-		runtime.LockOSThread()
-		defer runtime.UnlockOSThread()
-		err := cmd.Start()
-		started <- err
-		if err == nil {
-			e.err = cmd.Wait()
-			if ctx.Err() != nil {
-				e.err = ctx.Err()
-			}
-			close(e.done)
-		}
-	}()
-	err := <-started
+	cmd.SysProcAttr = &syscall.SysProcAttr{Cloneflags: unix.CLONE_NEWPID}
+	err := child.Start(cmd, func(err error) {
+		e.err = cmp.Or(ctx.Err(), err)
+		close(e.done)
+	})
 	if errors.Is(err, unix.EPERM) {
 		return &epbench.UnavailableError{
 			Err:  fmt.Errorf("starting it in a PID namespace: %w", err),
